@@ -1,0 +1,27 @@
+// Branded ids: one constructor each. Ids are ours (assigned by code, never by a model), short and safe in paths, keys and terminals.
+declare const brand: unique symbol;
+type Brand<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** Identifies one run: `r-` and lower-case letters or digits. */
+export type RunId = Brand<string, "RunId">;
+/** Identifies a task inside its plan: `t1` … `tn`, in plan order. */
+export type TaskId = Brand<string, "TaskId">;
+
+/** Brands a string as a run id; the caller vouches for it. */
+export const runId = (raw: string): RunId => raw as RunId;
+/** Brands a string as a task id; the caller vouches for it. */
+export const taskId = (raw: string): TaskId => raw as TaskId;
+/** The id of the task at a position of the plan, counted from 0. */
+export const taskIdAt = (index: number): TaskId => taskId(`t${index + 1}`);
+/** The position in the plan of a task id, counted from 0; NaN for anything else. */
+export const taskIndex = (id: string): number => (/^t[1-9]\d*$/.test(id) ? Number(id.slice(1)) - 1 : Number.NaN);
+/** Names one attempt of a task, `t3#2`: also the id of its conversation. */
+export const attemptId = (task: TaskId, attempt: number): string => `${task}#${attempt}`;
+/** The child id of the worker actor that does one attempt, `worker:t3#2`. */
+export const workerActorId = (task: TaskId, attempt: number): string => `worker:${attemptId(task, attempt)}`;
+
+/** Reads task and attempt back from `t3#2` or `worker:t3#2`; undefined for anything else. */
+export function parseAttemptId(id: string): { readonly task: TaskId; readonly attempt: number } | undefined {
+  const match = /^(?:worker:)?(t[1-9]\d*)#([1-9]\d*)$/.exec(id);
+  return match?.[1] && match[2] ? { task: taskId(match[1]), attempt: Number(match[2]) } : undefined;
+}

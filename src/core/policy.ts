@@ -1,0 +1,151 @@
+// Supervision as data. For each failure code: what the conversation tries on the same turn, what the orchestrator
+// tries with a new attempt, and what happens when both are used up. The machines read this table with the pure
+// functions below and decide nothing themselves; users replace rows.
+import type { FailureCode } from "./failure.ts";
+
+/** A try inside the conversation; costs no attempt. */
+export type TurnStep =
+  /** The same request again after a random wait between the two bounds, in ms (a longer `retryAfterMs` wins). */
+  | { readonly do: "again"; readonly waitMs: readonly [number, number] }
+  /** What is wrong goes back to the model in the same conversation. */
+  | { readonly do: "append" };
+
+/** What the next attempt of a task does differently. Each set field is told in the journal and the events. */
+export interface Change {
+  readonly effort?: "lower" | "higher";
+  readonly maxTokens?: "double";
+  /** Hand over less: dependency outputs and files cut to 60 %. */
+  readonly context?: "trimmed";
+  /** Tell the new conversation what was tried and why it failed. */
+  readonly issues?: true;
+  /** `other`: the next model of the same class; `orchestrator`: the orchestrator's model does the task itself. */
+  readonly model?: "other" | "orchestrator";
+}
+
+/** A new attempt of the task in a new conversation, after a random wait in ms. */
+export interface AttemptStep {
+  readonly do: "renew";
+  readonly change: Change;
+  readonly waitMs: readonly [number, number];
+}
+
+/** What happens when nothing is left to try. `ask` without a person is `fail`. */
+export type LastStep = "fail" | "skip" | "ask" | "suspend" | "synthesize";
+
+/** One row of the policy table. */
+export interface PolicyRow {
+  readonly turn: readonly TurnStep[];
+  readonly attempt: readonly AttemptStep[];
+  readonly then: LastStep;
+}
+
+/** The whole table. */
+export type PolicyTable = Readonly<Record<FailureCode, PolicyRow>>;
+
+/** How a run supervises its workers. */
+export interface Policy {
+  readonly table: PolicyTable;
+  /** Most attempts of one task, over all resumes. @default 2 */
+  readonly attempts: number;
+  /** Most new attempts in the whole run inside `periodMs`; more suspends the run as RestartIntensity. */
+  readonly restarts: { readonly intensity: number; readonly periodMs: number };
+  /** Longest wait that a conversation sits out itself, in ms; a longer one suspends the run. @default 900_000 */
+  readonly longestWaitMs: number;
+  /** Most repair turns for a plan and for any other structured answer. */
+  readonly repairs: { readonly plan: number; readonly answer: number };
+  /** Fall back to one worker when the plan stays invalid. @default false */
+  readonly planFallback: boolean;
+}
+
+const again = (from: number, to: number): TurnStep => ({ do: "again", waitMs: [from, to] });
+const renew = (change: Change, waitMs: readonly [number, number] = [0, 0]): AttemptStep => ({ do: "renew", change, waitMs });
+const row = (turn: readonly TurnStep[], attempt: readonly AttemptStep[], then: LastStep): PolicyRow => ({ turn, attempt, then });
+
+const network = row([again(500, 2_000), again(2_000, 8_000), again(8_000, 30_000)], [renew({}, [1_000, 5_000])], "fail");
+const transcript = row([], [renew({ issues: true })], "fail");
+const tooLong = row([], [renew({ context: "trimmed" }), renew({ context: "trimmed", issues: true })], "fail");
+const worker = row([], [renew({ issues: true }), renew({ issues: true, model: "orchestrator" })], "ask");
+const stopPaying = row([], [], "suspend");
+const never = row([], [], "fail");
+
+/** The default table. Waits are ms; why each row is as it is stands in docs/concepts/supervision.md. */
+export const DEFAULT_TABLE: PolicyTable = {
+  RateLimited: row(Array.from({ length: 30 }, () => again(1_000, 10_000)), [], "suspend"),
+  Overloaded: row([again(1_000, 4_000), again(4_000, 15_000)], [renew({ model: "other" }, [5_000, 15_000])], "suspend"),
+  ServerFault: network,
+  NetworkFault: network,
+  StreamCut: network,
+  StreamStalled: row([again(0, 1_000)], [renew({ effort: "lower" }), renew({ effort: "lower", issues: true })], "fail"),
+  MalformedAnswer: row([again(0, 1_000)], [renew({})], "fail"),
+  OutputTruncated: row([], [renew({ maxTokens: "double" }), renew({ effort: "lower" })], "fail"),
+  PromptTooLong: tooLong,
+  ContextFull: tooLong,
+  RequestTooLarge: tooLong,
+  HistoryBroken: transcript,
+  ThinkingBindingBroken: transcript,
+  Refused: row([], [renew({ model: "other" })], "ask"),
+  WorkerOutputInvalid: row([{ do: "append" }], [renew({ issues: true }), renew({ issues: true, model: "orchestrator" })], "fail"),
+  WorkerLooping: worker,
+  WorkerTimeout: worker,
+  WorkerBudget: worker,
+  WorkerCrashed: worker,
+  WorkerGaveUp: worker,
+  ToolFailed: row([{ do: "append" }], [renew({ issues: true })], "fail"),
+  ToolDenied: row([{ do: "append" }], [], "ask"),
+  VerifyFailed: row([{ do: "append" }], [renew({ issues: true }), renew({ issues: true, model: "orchestrator" })], "fail"),
+  WorkspaceFailed: row([], [renew({})], "fail"),
+  DependencyFailed: row([], [], "skip"),
+  Poisoned: row([], [], "ask"),
+  Rejected: never,
+  Skipped: row([], [], "skip"),
+  Cancelled: never,
+  PlanInvalid: row([{ do: "append" }, { do: "append" }], [], "fail"),
+  ConflictingOutputs: row([], [], "fail"),
+  BudgetExceeded: row([], [], "synthesize"),
+  AuthFailed: stopPaying,
+  BillingBlocked: stopPaying,
+  ModelNotFound: stopPaying,
+  RequestInvalid: stopPaying,
+  StoreFull: stopPaying,
+  StoreCorrupt: stopPaying,
+  LeaseLost: stopPaying,
+  RestartIntensity: stopPaying,
+  Internal: stopPaying,
+};
+
+/** Rows whose full answer needs parts that do not exist yet (splitting a task, asking Opus to reword it, redoing the later of two conflicting tasks): what stands in for it now. */
+export const STAND_INS: readonly { readonly code: FailureCode; readonly wanted: string; readonly standIn: string }[] = [
+  { code: "StreamStalled", wanted: "split the task", standIn: "a new attempt with lower effort" },
+  { code: "OutputTruncated", wanted: "split the task", standIn: "a new attempt with lower effort" },
+  { code: "PromptTooLong", wanted: "split the task", standIn: "a second trimmed attempt" },
+  { code: "ContextFull", wanted: "split the task", standIn: "a second trimmed attempt" },
+  { code: "RequestTooLarge", wanted: "split the task", standIn: "a second trimmed attempt" },
+  { code: "Refused", wanted: "the task reworded by the orchestrator's model", standIn: "another model, then a person" },
+  { code: "ConflictingOutputs", wanted: "redo the later task on top of the earlier", standIn: "the later version stands and both are named" },
+];
+
+/** The default policy. */
+export const DEFAULT_POLICY: Policy = {
+  table: DEFAULT_TABLE,
+  attempts: 2,
+  restarts: { intensity: 10, periodMs: 300_000 },
+  longestWaitMs: 900_000,
+  repairs: { plan: 2, answer: 1 },
+  planFallback: false,
+};
+
+/** What to do on the same turn after `tried` tries that ended in this code; undefined when the conversation has nothing left. */
+export function nextTurnStep(policy: Policy, code: FailureCode, tried: number): TurnStep | undefined {
+  return policy.table[code].turn[tried];
+}
+
+/** What the orchestrator does after a task failed `failed` times (this one included) with this code last. */
+export function nextAttemptStep(policy: Policy, code: FailureCode, failed: number): AttemptStep | LastStep {
+  const { attempt, then } = policy.table[code];
+  return (failed < policy.attempts ? attempt[failed - 1] : undefined) ?? then;
+}
+
+/** A wait between two bounds for a draw in [0, 1), in whole ms. */
+export function waitBetween([from, to]: readonly [number, number], drawn: number): number {
+  return Math.round(from + (to - from) * drawn);
+}
