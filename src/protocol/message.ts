@@ -4,15 +4,16 @@ import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
 import type { Ask } from "./command.ts";
 import type { SpendTotals, Usage } from "./spend.ts";
+import type { Message } from "./turn.ts";
 
 /** From a conversation (through its worker, if it has one) to the orchestrator. */
 export type UpwardMessage =
   /** A turn was asked of the host; `reservedUsd` is its worst case. */
   | { readonly type: "turn.started"; readonly from: string; readonly turn: number; readonly model: string; readonly reservedUsd: number; readonly at: number }
   /** A turn came back and was paid. */
-  | { readonly type: "turn.completed"; readonly from: string; readonly turn: number; readonly model: string; readonly stop: string; readonly usage: Usage; readonly usd: number | null; readonly at: number }
+  | { readonly type: "turn.completed"; readonly from: string; readonly turn: number; readonly model: string; readonly stop: string; readonly usage: Usage; readonly usd: number | null; readonly lost: number; readonly at: number }
   /** A turn failed; what it cost is booked. `wakeAt`: when the same turn is tried again; null when the conversation gives up. */
-  | { readonly type: "turn.failed"; readonly from: string; readonly turn: number; readonly failure: Failure; readonly usage: Usage | null; readonly usd: number | null; readonly wakeAt: number | null; readonly at: number }
+  | { readonly type: "turn.failed"; readonly from: string; readonly turn: number; readonly failure: Failure; readonly usage: Usage | null; readonly usd: number | null; readonly lost: number; readonly wakeAt: number | null; readonly at: number }
   | { readonly type: "tool.started"; readonly from: string; readonly tool: string; readonly summary: string; readonly at: number }
   | { readonly type: "tool.finished"; readonly from: string; readonly tool: string; readonly ok: boolean; readonly summary: string; readonly at: number }
   /** The worker entered another state, such as `verifying`. */
@@ -39,6 +40,8 @@ export type ConversationOutcome =
       readonly text: string;
       /** The decoded answer where a format was asked for, else the text. */
       readonly value: Json;
+      /** The whole history, so that it can be taken up again. */
+      readonly messages: readonly Message[];
       readonly spend: SpendTotals;
       readonly turns: number;
       readonly toolCalls: number;

@@ -1,0 +1,51 @@
+// A model call as an effect. Deltas go to watchers by the side; only the outcome enters the machine.
+import { firstValueFrom } from "rxjs";
+import { filter, map, takeUntil, tap } from "rxjs/operators";
+import { fromEvent } from "rxjs";
+import { failure } from "../core/failure.ts";
+import { effect } from "../host/effect.ts";
+import { laneOf, signalOf } from "../model/governor.ts";
+import type { Governor } from "../model/governor.ts";
+import type { ModelPort } from "../model/port.ts";
+import type { TurnDelta, TurnOutcome } from "../protocol/turn.ts";
+import type { ModelTurnInput, ModelTurnOutput, RunActors } from "./contract.ts";
+
+/** What a model turn needs. */
+export interface ModelTurnPorts {
+  readonly model: ModelPort;
+  readonly governor: Governor;
+  /** Told of pieces of running answers; must not throw. */
+  readonly onDelta?: (delta: TurnDelta) => void;
+}
+
+/** The `modelTurn` effect: idempotent (a turn lost in a crash is asked and paid again), held while the run is. */
+export function modelTurn({ model, governor, onDelta }: ModelTurnPorts): RunActors["modelTurn"] {
+  const laneOfInput = ({ request }: ModelTurnInput): string => laneOf(request.parameters.choice);
+  return effect<ModelTurnInput, ModelTurnOutput>(
+    "modelTurn",
+    { class: "idempotent", gated: true, admission: { enter: (input, place) => governor.enter(laneOfInput(input), place) } },
+    async (input, { signal, lost }) => {
+      const outcome = await firstValueFrom(
+        model.turn(input.request, { signal, lost }).pipe(
+          tap((event) => event.kind === "delta" && onDelta?.(event.delta)),
+          filter((event) => event.kind === "outcome"),
+          map((event) => event.outcome),
+          // A model port that ignores the signal is left behind after it.
+          takeUntil(fromEvent(signal, "abort")),
+        ),
+        { defaultValue: NOTHING },
+      );
+      const lesson = signalOf(outcome);
+      if (lesson) governor.learned(laneOfInput(input), lesson);
+      return { outcome, lost };
+    },
+  );
+}
+
+const NOTHING: TurnOutcome = {
+  kind: "failed",
+  failure: failure("Cancelled", "The turn was stopped before it had an outcome."),
+  usage: null,
+  usd: null,
+  requestId: null,
+};

@@ -1,0 +1,113 @@
+// The steps around a worker's thinking, as effects: tools, workspace copies, evidence, results.
+import { failure } from "../core/failure.ts";
+import type { FailureCode } from "../core/failure.ts";
+import { isFailureCode } from "../core/failure.ts";
+import { messageOf } from "../core/errors.ts";
+import { stableStringify } from "../core/json.ts";
+import type { Json } from "../core/json.ts";
+import { headAndTail } from "../core/text.ts";
+import { effect } from "../host/effect.ts";
+import type { Conflict, Evidence } from "../protocol/work.ts";
+import type { ArtifactStore } from "../store/artifacts.ts";
+import type { Toolbox } from "../tools/port.ts";
+import type { WorkspacePort } from "../workspace/port.ts";
+import type { Attempted, Committed, CommitInput, Integrated, IntegrateInput, PrepareInput, RunActors, ToolCallInput, VerifyInput } from "./contract.ts";
+
+/** What the steps need. */
+export interface StepPorts {
+  readonly runId: string;
+  readonly toolbox: Toolbox;
+  readonly workspace: WorkspacePort;
+  readonly artifacts: ArtifactStore;
+  /** Environment variables that commands may see. @default [] */
+  readonly environment?: readonly string[];
+}
+
+/** Longest detail of a failed check, in characters. */
+const DETAIL = 4_000;
+
+/** A tool call: repeated after a crash only as its tool's class allows; the model is told when nobody knows. */
+export function toolCall({ runId, toolbox, workspace, environment = [] }: StepPorts): RunActors["toolCall"] {
+  const classOf = (name: string) => (toolbox.names.includes(name) ? (toolbox.specs([name])[0]?.class ?? "once") : "pure");
+  return effect<ToolCallInput, { readonly content: string; readonly isError: boolean }>(
+    "toolCall",
+    {
+      class: ({ call }) => classOf(call.name),
+      inDoubt: () => ({ isError: true, content: "The run was interrupted while this call was running: it is unknown whether it ran. Look before you repeat it." }),
+    },
+    async ({ call, workspace: copy }, { signal, recovering }) => {
+      const root = workspace.rootOf({ run: runId, attempt: copy });
+      const { content, isError } = await toolbox.run(call, { root, signal, environment, runId, recovering });
+      return { content, isError };
+    },
+  );
+}
+
+/** A fresh copy of the workspace for an attempt. */
+export function prepareWorkspace({ runId, workspace }: StepPorts): RunActors["prepareWorkspace"] {
+  return effect("prepareWorkspace", { class: "idempotent" }, ({ workspace: attempt, layers }: PrepareInput, { signal }) =>
+    attempted<{ readonly conflicts: readonly Conflict[] }>(async () => {
+      const { conflicts } = await workspace.prepare({ run: runId, attempt, layers, signal });
+      return { conflicts: conflicts.map(({ path, tasks, kept }) => ({ path, tasks, kept })) };
+    }),
+  );
+}
+
+/** Looks at the evidence: files that must have changed, commands that must exit 0. */
+export function verifyWork({ runId, toolbox, workspace, environment = [] }: StepPorts): RunActors["verifyWork"] {
+  return effect("verifyWork", { class: "idempotent" }, ({ workspace: attempt, layers, needsFiles, commands }: VerifyInput, { signal }) =>
+    attempted<{ readonly evidence: readonly Evidence[] }>(async () => {
+      const evidence: Evidence[] = [];
+      if (needsFiles) {
+        const { files } = await workspace.commit({ run: runId, attempt, layers, signal });
+        evidence.push({ kind: "files", what: "files changed", ok: files.length > 0, detail: files.map(({ path }) => path).join(", ") || "no file was changed" });
+      }
+      const root = workspace.rootOf({ run: runId, attempt });
+      for (const [at, command] of commands.entries()) {
+        const call = { id: `verify-${at}`, name: "bash", input: { command } };
+        const { content, isError } = await toolbox.run(call, { root, signal, environment, runId });
+        evidence.push({ kind: "commands", what: command, ok: !isError, detail: headAndTail(content, DETAIL) });
+      }
+      return { evidence };
+    }),
+  );
+}
+
+/** Stores what an attempt made. */
+export function commitWork({ runId, workspace, artifacts }: StepPorts): RunActors["commitWork"] {
+  return effect("commitWork", { class: "idempotent" }, ({ workspace: attempt, layers, output }: CommitInput, { signal }) =>
+    attempted<Committed>(async () => {
+      const changes = await workspace.commit({ run: runId, attempt, layers, signal });
+      const { ref, bytes } = await artifacts.put(textOf(output));
+      return { changes: { ref: changes.ref, files: changes.files.map(({ path, kind }) => ({ path, kind })) }, ref, bytes };
+    }),
+  );
+}
+
+/** Folds all change sets into the result folder. */
+export function integrate({ runId, workspace }: StepPorts): RunActors["integrate"] {
+  return effect("integrate", { class: "idempotent" }, ({ changes }: IntegrateInput, { signal }) =>
+    attempted<Integrated>(async () => {
+      const { files, conflicts } = await workspace.integrate({ run: runId, changes, signal });
+      const open = conflicts.filter(({ settled }) => !settled);
+      return { files: files.map(({ path, kind }) => ({ path, kind })), conflicts: open.map(({ path, tasks, kept }) => ({ path, tasks, kept })) };
+    }),
+  );
+}
+
+/** Expected failures are values; the code is the error's own where it is one of ours. */
+async function attempted<T extends object>(work: () => Promise<T>): Promise<Attempted<T>> {
+  try {
+    return { ok: true, ...(await work()) };
+  } catch (error) {
+    return { ok: false, failure: failure(codeOf(error), messageOf(error)) };
+  }
+}
+
+function codeOf(error: unknown): FailureCode {
+  const code: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "code") : undefined;
+  if (code === "ENOSPC" || code === "EROFS") return "StoreFull";
+  return typeof code === "string" && isFailureCode(code) ? code : "WorkspaceFailed";
+}
+
+const textOf = (output: Json): string => (typeof output === "string" ? output : stableStringify(output));

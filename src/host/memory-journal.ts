@@ -1,0 +1,51 @@
+// Journals in memory. Rows are kept as text, so that a host can't share objects with what it has recorded.
+import type { InboxEntry, Journal, Row } from "./journal.ts";
+
+/** A journal in memory that outlives its host, for tests and simulations. Two hosts must not use it at once. */
+export interface MemoryJournal extends Journal {
+  /** The rows as they would be stored, one JSON text each. */
+  readonly lines: readonly string[];
+}
+
+/** A durable journal in memory. */
+export function memoryJournal(): MemoryJournal {
+  const lines: string[] = [];
+  const inbox = inboxInMemory();
+  return {
+    ...inbox,
+    durable: true,
+    lines,
+    read: () => lines.map((line) => JSON.parse(line) as Row),
+    append(rows) {
+      for (const row of rows) lines.push(JSON.stringify(row));
+      inbox.take(rows);
+    },
+    end() {},
+    close() {},
+  };
+}
+
+/** A journal that keeps no rows: only the inbox works. */
+export function volatileJournal(): Journal {
+  const inbox = inboxInMemory();
+  return { ...inbox, durable: false, read: () => [], append: (rows) => inbox.take(rows), end() {}, close() {} };
+}
+
+function inboxInMemory(): Pick<Journal, "putInbox" | "inbox"> & { take(rows: readonly Row[]): void } {
+  const known = new Set<string>();
+  let waiting: InboxEntry[] = [];
+  return {
+    putInbox({ id = `#${known.size + 1}`, event }) {
+      if (known.has(id)) return false;
+      known.add(id);
+      waiting.push({ id, event });
+      return true;
+    },
+    inbox: () => waiting,
+    take(rows) {
+      if (waiting.length === 0) return;
+      const taken = new Set(rows.filter((row) => row.kind === "command").map((row) => row.key));
+      if (taken.size > 0) waiting = waiting.filter((entry) => !taken.has(entry.id));
+    },
+  };
+}

@@ -1,0 +1,338 @@
+// The runtime of one actor tree: the loop that commits, delivers, and begins effects. It owns no schedule: a driver
+// (live.ts, simulated.ts) calls `step` until nothing is left.
+//   R1  Durable before visible: a row is committed before its delivery, an intent before its perform.
+//   R2  One ordered delivery point: rows are delivered one by one, each to rest, live and in a replay by the same code.
+//   R3  Perform functions are never called inside a delivery.
+//   R4  A stopped effect gets exactly one closing row, and the root one `effect.orphaned`.
+//   R5  After the end nothing is written, delivered, begun or waited for.
+import type { AnyActorRef } from "xstate";
+import { type Arrival, intentRow, rowOf } from "./arrivals.ts";
+import type { Entry, StartedEffect } from "./entry.ts";
+import { HostError } from "./errors.ts";
+import type { Row } from "./journal.ts";
+import { Launcher } from "./launcher.ts";
+import { Ledger } from "./ledger.ts";
+import { MachineClock } from "./machine-clock.ts";
+import { Performer } from "./performer.ts";
+import type { HostEnd } from "./port.ts";
+import { checkRow, recoveryOf } from "./replay.ts";
+import type { EffectHost, RunHead, RuntimeOptions } from "./runtime-port.ts";
+import { Tree } from "./tree.ts";
+import { failure, type Outcome, thrownOutcome } from "./values.ts";
+
+/** Journal, delivery and effects of one actor tree. */
+export class Runtime implements EffectHost {
+  readonly machineClock: MachineClock;
+  readonly #options: RuntimeOptions;
+  readonly #ledger = new Ledger();
+  readonly #launcher: Launcher;
+  readonly #performer: Performer;
+  readonly #tree: Tree;
+  #head: RunHead | undefined;
+  #queue: Arrival[] = [];
+  #phase: "new" | "replaying" | "live" = "new";
+  #delivering = false;
+  #mustRecover = false;
+  #hasMail = false;
+  #closing = false;
+  #fatal: HostError | undefined;
+  #ended: HostEnd | undefined;
+  #lastSeq = 0;
+  #seq = 0;
+  #at = 0;
+  readonly #whenEnded: ((end: HostEnd) => void)[] = [];
+  /** Set while the tree runs outside a delivery on purpose: inside `actor.start()`. */
+  starting = false;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    const { timers, clock, wake } = options;
+    this.#launcher = new Launcher({
+      clock,
+      wake,
+      refuse: (entry, code, reason) =>
+        this.#close(entry, code === "EffectInput" ? failure(code, String(reason)) : thrownOutcome(reason)),
+    });
+    this.#performer = new Performer({
+      ...options,
+      durable: options.journal.durable,
+      arrive: (arrival, fired) => this.#arrive(arrival, fired),
+    });
+    this.machineClock = new MachineClock({
+      timers,
+      wake,
+      current: () => ({ at: this.#inTree ? this.#at : options.now(), seq: this.#seq, replaying: this.replaying }),
+      due: (timer) => this.#arrive({ kind: "timer", timer }, true),
+    });
+    this.#tree = new Tree(this.#ledger, this.machineClock);
+  }
+
+  get durable(): boolean {
+    return this.#options.journal.durable;
+  }
+
+  /** Also true before the first step of a run that has rows. */
+  get replaying(): boolean {
+    return this.#phase === "replaying" || (this.#phase === "new" && (this.#head?.recorded.length ?? 0) > 0);
+  }
+
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get ended(): HostEnd | undefined {
+    return this.#ended;
+  }
+
+  /** True while XState runs under the runtime's control. */
+  get #inTree(): boolean {
+    return this.#delivering || this.starting;
+  }
+
+  get isInTree(): boolean {
+    return this.#inTree;
+  }
+
+  /** True when nothing is deliverable and nothing but timers is being performed. */
+  get isIdle(): boolean {
+    return this.#ended !== undefined || (this.#phase === "live" && this.#queue.length === 0 && this.#performer.count === 0);
+  }
+
+  /** Names the tree's root; the first step comes after its start. */
+  adopt(root: AnyActorRef, head?: RunHead): void {
+    this.#tree.adopt(root);
+    this.#head = head;
+  }
+
+  /** The root is starting: time of the first delivery. */
+  begin(): void {
+    const recorded = this.#head?.recorded[0];
+    this.#at = recorded ? recorded.at : this.#options.now();
+    this.#options.wake();
+  }
+
+  start(effect: StartedEffect): void {
+    if (this.#ended) return;
+    const cause = this.#inTree ? this.#seq : this.#lastSeq;
+    try {
+      this.#launcher.add(this.#ledger.register(effect, cause, this.durable));
+    } catch (error) {
+      if (HostError.is(error)) this.broken(error);
+      throw error;
+    }
+    this.#options.wake();
+  }
+
+  stop(actor: AnyActorRef): void {
+    const entry = this.#ledger.of(actor);
+    if (!entry || this.#ended) return;
+    // Outside a delivery a durable tree only stops when its root is stopped by hand: a close, not an event of the run.
+    if (this.durable && !this.#inTree) entry.abort();
+    else this.#stopEntry(entry);
+  }
+
+  /** Notes a broken rule, which ends the run on hosts. */
+  broken(error: HostError): void {
+    if (!this.#options.strict) return;
+    this.#fatal ??= error;
+    this.#options.wake();
+  }
+
+  /** Puts an arrival in the queue of the next step. */
+  enqueue(arrival: Arrival): void {
+    if (this.#ended) return;
+    this.#queue.push(arrival);
+    this.#options.wake();
+  }
+
+  /** The root has come to an end, perhaps outside a delivery. */
+  look(): void {
+    this.#options.wake();
+  }
+
+  /** The inbox has a new command. */
+  mail(): void {
+    this.#hasMail = true;
+    this.#options.wake();
+  }
+
+  #pullInbox(): void {
+    this.#hasMail = false;
+    for (const command of this.#options.journal.inbox()) this.#queue.push({ kind: "command", command });
+  }
+
+  /** One turn of the loop. True: there is more to do at once. Throws what ends the run: hand it to `fail`. */
+  step(): boolean {
+    if (!this.#tree.root || this.#ended) return false;
+    this.starting = false;
+    this.#throwFatal();
+    if (this.#phase === "new") this.#open();
+    if (this.#hasMail) this.#pullInbox();
+    this.#deliverQueue();
+    if (this.#mustRecover) this.#recover();
+    if (this.#settledRoot()) return false;
+    if (!this.#closing && this.#tree.status === "active") this.#launch();
+    if (this.#closing && this.#performer.count === 0 && this.#queue.length === 0) this.finish({ kind: "closed" });
+    return this.#queue.length > 0 && !this.#ended;
+  }
+
+  /** Calls back once with the end, at once when it is there. */
+  onEnd(listener: (end: HostEnd) => void): void {
+    if (this.#ended) listener(this.#ended);
+    else this.#whenEnded.push(listener);
+  }
+
+  fail(error: unknown): void {
+    this.finish({ kind: "error", error });
+  }
+
+  /** Lets running performs come to their end, begins nothing more. */
+  drain(): void {
+    this.#closing = true;
+    if (this.#phase === "new" || this.#performer.count === 0) this.finish({ kind: "closed" });
+  }
+
+  /** R5. */
+  finish(end: HostEnd): void {
+    if (this.#ended) return;
+    this.#ended = end;
+    this.#queue = [];
+    this.#options.timers.clear();
+    for (const entry of this.#ledger.open()) {
+      entry.abort();
+      entry.release();
+    }
+    if (this.#tree.status === "active") this.#tree.root?.stop();
+    for (const listener of this.#whenEnded.splice(0)) listener(end);
+  }
+
+  /** Drops everything as a dying process does: nothing is aborted, stopped or told, except who waits for the end. */
+  crash(): void {
+    this.#ended = { kind: "crashed" };
+    this.#queue = [];
+    this.#options.timers.clear();
+    for (const listener of this.#whenEnded.splice(0)) listener(this.#ended);
+  }
+
+  /** Head row of a new run, or the replay of an old one. */
+  #open(): void {
+    const recorded = this.#head?.recorded ?? [];
+    if (recorded.length === 0) {
+      this.#phase = "live";
+      for (const row of this.#commit([{ kind: "head", body: this.#head?.body ?? null }], this.#at)) this.#deliver(row);
+    } else {
+      this.#phase = "replaying";
+      for (const row of recorded) this.#replay(row);
+      this.#phase = "live";
+      this.machineClock.arm();
+      this.#mustRecover = true;
+    }
+    this.#hasMail = true;
+  }
+
+  #replay(row: Row): void {
+    if (this.#tree.status === "error") return;
+    checkRow(row, this.#lastSeq + 1, row.id === undefined ? undefined : this.#ledger.get(row.id));
+    this.#lastSeq = row.seq;
+    this.#deliver(row);
+  }
+
+  #commit(parts: readonly Omit<Row, "seq" | "at">[], at: number): readonly Row[] {
+    const rows = parts.map((part, index): Row => ({ seq: this.#lastSeq + 1 + index, at, ...part }));
+    this.#options.journal.append(rows);
+    this.#lastSeq += rows.length;
+    return rows;
+  }
+
+  #deliverQueue(): void {
+    if (this.#queue.length === 0 || this.#tree.status === "stopped" || this.#tree.status === "error") return;
+    const arrivals = this.#queue;
+    this.#queue = [];
+    const parts = arrivals
+      .map((arrival) => rowOf(arrival, (timer) => this.machineClock.has(timer.number)))
+      .filter((part) => part !== undefined);
+    if (parts.length === 0) return;
+    for (const row of this.#commit(parts, Math.max(this.#at, this.#options.now()))) this.#deliver(row);
+  }
+
+  /** R2. */
+  #deliver(row: Row): void {
+    if (this.#ended) return;
+    this.#delivering = true;
+    this.#seq = row.seq;
+    this.#at = row.at;
+    try {
+      this.#tree.apply(row);
+      if (this.#tree.status === "done") for (const entry of this.#ledger.open()) this.#stopEntry(entry);
+    } finally {
+      this.#delivering = false;
+    }
+    this.#throwFatal();
+  }
+
+  #throwFatal(): void {
+    if (this.#fatal !== undefined) throw this.#fatal;
+  }
+
+  /** Ends the run when the root is at its end and every closing row is written. */
+  #settledRoot(): boolean {
+    const { status } = this.#tree;
+    if (status === "stopped") this.finish({ kind: "closed" });
+    if (status === "error") this.#endRun({ kind: "error", error: this.#tree.root?.getSnapshot().error });
+    if (status === "done" && this.#ledger.size === 0) this.#endRun({ kind: "done" });
+    return this.#ended !== undefined;
+  }
+
+  #endRun(end: HostEnd & { readonly kind: "done" | "error" }): void {
+    this.#options.journal.end(end.kind, Math.max(this.#at, this.#options.now()));
+    this.finish(end);
+  }
+
+  /** After a replay and the inbox: what was in flight is resolved by its class. */
+  #recover(): void {
+    const status = this.#tree.status;
+    if (status !== "active" && status !== "done") return;
+    this.#mustRecover = false;
+    for (const entry of this.#ledger.open()) {
+      const outcome = recoveryOf(entry, this.durable);
+      if (outcome !== "again") this.#close(entry, outcome);
+    }
+  }
+
+  #launch(): void {
+    const taken = this.#launcher.take(this.#tree.isHeld);
+    if (taken.length === 0) return;
+    const fresh = taken.filter((entry) => entry.needsIntent);
+    if (fresh.length > 0) this.#commit(fresh.map(intentRow), Math.max(this.#at, this.#options.now()));
+    for (const entry of fresh) entry.hasIntent = true;
+    for (const entry of taken) this.#performer.begin(entry);
+  }
+
+  /** R4. */
+  #stopEntry(entry: Entry): void {
+    if (entry.stopped) return;
+    entry.stopped = true;
+    if (this.replaying) return;
+    entry.abort();
+    if (entry.phase === "waiting" || entry.timer) {
+      if (entry.timer) this.#options.timers.cancel(entry.timer);
+      const outcome = recoveryOf(entry, this.durable);
+      this.#close(entry, outcome === "again" ? undefined : outcome);
+    } else {
+      this.#options.onStopped?.(entry);
+    }
+  }
+
+  /** Settles an entry that is not being performed now. */
+  #close(entry: Entry, outcome: Outcome | undefined): void {
+    if (entry.phase !== "waiting" && !entry.timer) return;
+    entry.phase = "arrived";
+    this.enqueue({ kind: "outcome", entry, outcome, performed: entry.lost > 0 });
+  }
+
+  #arrive(arrival: Arrival, fired: boolean): void {
+    if (this.#ended) return;
+    if (this.#options.arrive) this.#options.arrive(arrival, fired);
+    else this.enqueue(arrival);
+  }
+}

@@ -1,0 +1,97 @@
+// Rows as SQLite keeps them: bodies over 4 kB as blobs by content hash, and a checksum chained from row to row.
+//   C1  The checksum of a row covers the row before it, so a changed, missing or moved row is noticed at its place.
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Json } from "../core/json.ts";
+import { HostError } from "./errors.ts";
+import type { Row, RowKind } from "./journal.ts";
+import { builtin } from "./sqlite-file.ts";
+
+const MAX_INLINE = 4_096;
+
+/** Reads and writes the rows of one run. */
+export class RowTable {
+  readonly #run: string;
+  readonly #select: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #insertBlob: StatementSync;
+  #last: string;
+
+  constructor(database: DatabaseSync, run: string) {
+    this.#run = run;
+    this.#last = run;
+    this.#select = database.prepare(
+      "SELECT seq, kind, id, key, cause, at, digest, host_rows.body AS body, blob, host_blobs.body AS big, checksum FROM host_rows LEFT JOIN host_blobs ON sha256 = blob WHERE run = ? ORDER BY seq",
+    );
+    this.#insert = database.prepare("INSERT INTO host_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#insertBlob = database.prepare("INSERT OR IGNORE INTO host_blobs VALUES (?, ?)");
+  }
+
+  /** All rows in order. Throws HostError `StoreCorrupt`, naming the row and what is still usable. */
+  read(): readonly Row[] {
+    this.#last = this.#run;
+    return this.#select.all(this.#run).map((stored, index) => this.#decode(stored, index + 1));
+  }
+
+  /** Inserts rows; inside the caller's transaction. Returns a function to call after the commit. */
+  insert(rows: readonly Row[], epoch: number): () => void {
+    let last = this.#last;
+    for (const row of rows) {
+      const text = JSON.stringify(row.body);
+      const blob = text.length > MAX_INLINE ? hashOf(text) : null;
+      last = checksumOf(last, row, blob ?? text);
+      if (blob) this.#insertBlob.run(blob, text);
+      this.#insert.run(
+        this.#run,
+        row.seq,
+        epoch,
+        row.kind,
+        row.id ?? null,
+        row.key ?? null,
+        row.cause ?? null,
+        row.at,
+        row.digest ?? null,
+        blob ? null : text,
+        blob,
+        last,
+      );
+    }
+    return () => {
+      this.#last = last;
+    };
+  }
+
+  #decode(stored: Record<string, unknown>, expectedSeq: number): Row {
+    if (stored["seq"] !== expectedSeq) throw damaged(this.#run, expectedSeq, "is missing");
+    const { blob } = stored;
+    const text = String(blob === null ? stored["body"] : stored["big"]);
+    if (blob !== null && hashOf(text) !== blob) throw damaged(this.#run, expectedSeq, "has a body that does not match its hash");
+    const row: Row = {
+      seq: expectedSeq,
+      kind: stored["kind"] as RowKind,
+      ...(typeof stored["id"] === "string" && { id: stored["id"] }),
+      ...(typeof stored["key"] === "string" && { key: stored["key"] }),
+      ...(typeof stored["cause"] === "number" && { cause: stored["cause"] }),
+      at: Number(stored["at"]),
+      body: null,
+      ...(typeof stored["digest"] === "string" && { digest: stored["digest"] }),
+    };
+    this.#last = checksumOf(this.#last, row, typeof blob === "string" ? blob : text);
+    if (this.#last !== stored["checksum"]) throw damaged(this.#run, expectedSeq, "does not match its checksum");
+    return { ...row, body: JSON.parse(text) as Json };
+  }
+}
+
+/** C1. */
+function checksumOf(before: string, row: Row, body: string): string {
+  const { seq, kind, id, key, cause, at, digest } = row;
+  return hashOf(JSON.stringify([before, seq, kind, id, key, cause, at, digest, body])).slice(0, 32);
+}
+
+function hashOf(text: string): string {
+  return builtin("node:crypto").hash("sha256", text, "hex");
+}
+
+function damaged(run: string, seq: number, what: string): HostError {
+  const usable = seq === 1 ? "No row of it is usable." : `Rows 1 to ${seq - 1} are still usable: fork the run from there.`;
+  return new HostError("StoreCorrupt", `Row ${seq} of run "${run}" ${what}. ${usable}`);
+}

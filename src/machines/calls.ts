@@ -1,0 +1,201 @@
+// The run's own conversations: route, plan, synthesis. What each is given, and what is made of its answer.
+import { failure, rootCause } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
+import { nextAttemptStep, waitBetween } from "../core/policy.ts";
+import { draw } from "../core/random.ts";
+import { adjustChoice } from "../model/adjust.ts";
+import { plannerPrompt } from "../prompts/planner.ts";
+import { RouterAnswer, routerPrompt } from "../prompts/router.ts";
+import { synthesizerPrompt } from "../prompts/synthesizer.ts";
+import type { ConversationOutcome } from "../protocol/message.ts";
+import type { Outcome } from "../protocol/run-event.ts";
+import type { FrozenParameters, ModelChoice } from "../protocol/turn.ts";
+import { permit } from "../tools/permissions.ts";
+import type { ConversationInput } from "./conversation-state.ts";
+import { closeAccount, goBroke, synthesisChoice } from "./money.ts";
+import { withPlan } from "./run-state.ts";
+import type { CallName, RunContext, RunRules } from "./run-state.ts";
+import { countRestart, isTooIntense } from "./settle.ts";
+import { emit, sequence, step } from "./step.ts";
+import type { Step } from "./step.ts";
+
+/** Tools of the planner. */
+const PLANNER_TOOLS = ["read", "glob", "grep", "bash"];
+const PLANNER_TURNS = 30;
+
+/** A conversation begins. */
+export function openCall(context: RunContext, call: CallName): Step {
+  const before = context.calls[call];
+  return step({ ...context, talking: call, returning: null, calls: { ...context.calls, [call]: { ...before, tried: before.tried + 1 } } });
+}
+
+/** What a conversation of the run is given. */
+export function callInput(context: RunContext, call: CallName, rules: RunRules): ConversationInput {
+  const { permissions, budgetUsd } = context.options;
+  const common = { id: call, permissions, allowanceUsd: budgetUsd === null ? null : "asked", firstTurn: context.calls[call].turns + 1, at: context.now } as const;
+  switch (call) {
+    case "route":
+      return { ...common, ...routing(context), limits: { turns: 4, toolCalls: 0 }, repairs: rules.policy.repairs.answer };
+    case "plan":
+      return { ...common, ...planning(context, rules), limits: { turns: PLANNER_TURNS, toolCalls: 100 }, repairs: rules.policy.repairs.plan };
+    case "synthesis":
+      return { ...common, ...synthesis(context), limits: { turns: 4, toolCalls: 0 }, repairs: rules.policy.repairs.answer };
+  }
+}
+
+/** Takes the router's answer. A router that fails is no reason to fail the run: the plan decides then. */
+export function takeRoute(context: RunContext, outcome: ConversationOutcome): Step {
+  const closed = closeCall(context, "route", outcome.at);
+  const answer = outcome.kind === "finished" ? RouterAnswer.safeParse(outcome.value) : undefined;
+  const known = closed.workers.find(({ name }) => name === answer?.data?.worker)?.name ?? closed.workers[0]?.name ?? null;
+  const route = answer?.success
+    ? { mode: answer.data.mode, worker: answer.data.mode === "direct" ? known : null, reason: answer.data.reason }
+    : { mode: "orchestrate" as const, worker: null, reason: `the router gave no usable answer${outcome.kind === "failed" ? ` (${outcome.failure.code})` : ""}` };
+  return step({ ...closed, route });
+}
+
+/** Says which way was chosen. */
+export function announceRoute(context: RunContext): Step {
+  const { route } = context;
+  return step(context, ...(route ? [emit(context, { type: "route.decided", ...route })] : []));
+}
+
+/** A direct request is a plan of one task; its worker's output is the answer. */
+export function planDirectly(context: RunContext, { checkPlan }: RunRules): Step {
+  if (context.plan) return step(context);
+  const worker = context.route?.worker ?? context.workers[0]?.name ?? "";
+  const checked = checkPlan({ rationale: context.route?.reason ?? "", tasks: [{ label: "answer", worker, task: context.request }] });
+  if (checked.ok) return step(withPlan(context, checked.plan));
+  return step({ ...context, failure: failure("PlanInvalid", checked.issues.map(({ message }) => message).join(" ")) });
+}
+
+/** Takes the planner's answer: a checked plan, or what to do without one. */
+export function takePlan(context: RunContext, outcome: ConversationOutcome, rules: RunRules): Step {
+  const closed = closeCall(context, "plan", outcome.at);
+  if (outcome.kind === "failed") return retryCall(closed, "plan", outcome.failure, rules);
+  const checked = rules.checkPlan(outcome.text);
+  if (checked.ok) return step(withPlan(closed, checked.plan));
+  return retryCall(closed, "plan", failure("PlanInvalid", checked.issues.map(({ message }) => message).join(" ")), rules);
+}
+
+/** Takes the final answer, or makes do without: what was done is told in any case. */
+export function takeSynthesis(context: RunContext, outcome: ConversationOutcome, rules: RunRules): Step {
+  const closed = closeCall(context, "synthesis", outcome.at);
+  if (outcome.kind === "finished") return step({ ...closed, answer: outcome.text });
+  return retryCall(closed, "synthesis", outcome.failure, rules);
+}
+
+/** A conversation of the run broke or failed: try it again as the policy says, or go on without it. */
+export function retryCall(context: RunContext, call: CallName, why: Failure, rules: RunRules): Step {
+  const state = context.calls[call];
+  const next = nextAttemptStep(rules.policy, why.code, state.tried);
+  if (typeof next === "object" && !isTooIntense(context, rules)) {
+    const drawn = draw(context.seed);
+    const wakeAt = context.now + Math.max(why.retryAfterMs ?? 0, waitBetween(next.waitMs, drawn.value));
+    const choice = adjustChoice(state.choice ?? choiceOf(context, call), next.change, context.models.orchestrator);
+    const waiting: RunContext = {
+      ...countRestart(context, rules),
+      seed: drawn.next,
+      calls: { ...context.calls, [call]: { ...state, choice } },
+      returning: { call, woken: false },
+    };
+    return step(waiting, emit(waiting, { type: "phase.retrying", phase: call, failure: why, wakeAt }), { do: "wake", name: `${call}#${state.tried}`, dueAt: wakeAt });
+  }
+  if (next === "suspend") return step({ ...context, suspension: why, returning: { call, woken: true } });
+  return withoutCall(context, call, why, rules);
+}
+
+/** The wait before another try of a conversation is over. */
+export function wakeCall(context: RunContext, at: number): Step {
+  const { returning } = context;
+  return step({ ...context, now: Math.max(context.now, at), returning: returning && { ...returning, woken: true } });
+}
+
+/** How the run ends: its outcome and its answer. */
+export function conclude(context: RunContext): Step {
+  const { queue, plan } = context;
+  const tasks = queue?.tasks ?? [];
+  const required = tasks.filter((_, at) => !plan?.tasks[at]?.optional);
+  const firstLoss = tasks.find(({ failure: lost }) => lost !== null && rootCause(lost) === lost)?.failure ?? null;
+  const finished = tasks.some(({ status }) => status === "finished");
+  const whole = finished && required.every(({ status }) => status === "finished") && context.failure === null && !context.broke;
+  const cancelled = context.failure?.code === "Cancelled";
+  const outcome: Outcome = cancelled ? "cancelled" : whole ? "complete" : finished ? "partial" : "failed";
+  const answer = context.answer ?? plainAnswer(context);
+  return step({ ...context, outcome, answer, failure: context.failure ?? (whole ? null : firstLoss) });
+}
+
+/** True when there is nothing to synthesize: the direct way, or nothing finished. */
+export const needsNoSynthesis = ({ route, queue }: RunContext): boolean => route?.mode === "direct" || (queue?.counts.finished ?? 0) === 0;
+
+function withoutCall(context: RunContext, call: CallName, why: Failure, rules: RunRules): Step {
+  const spent = why.code === "BudgetExceeded" ? goBroke(context) : step(context);
+  if (call === "synthesis") return sequence(spent, (next) => step({ ...next, answer: plainAnswer(next), failure: why }));
+  if (call === "plan" && why.code === "PlanInvalid" && rules.policy.planFallback) {
+    const route = { mode: "direct" as const, worker: context.workers[0]?.name ?? null, reason: "the plan stayed invalid" };
+    return step({ ...context, route });
+  }
+  return sequence(spent, (next) => step({ ...next, failure: why }));
+}
+
+function closeCall(context: RunContext, call: CallName, at: number): RunContext {
+  return closeAccount({ ...context, talking: null, now: Math.max(context.now, at) }, call);
+}
+
+function choiceOf({ models }: RunContext, call: CallName): ModelChoice {
+  return call === "route" ? models.router : models.orchestrator;
+}
+
+function conversation(parameters: FrozenParameters, text: string): Pick<ConversationInput, "parameters" | "messages"> {
+  return { parameters, messages: [{ role: "user", content: [{ type: "text", text }] }] };
+}
+
+function routing(context: RunContext) {
+  const data = { request: context.request, workers: context.workers, hasWorkspace: context.options.hasWorkspace };
+  const choice = context.calls.route.choice ?? choiceOf(context, "route");
+  return conversation({ choice, system: routerPrompt.system(data), tools: [], format: routerPrompt.format }, routerPrompt.user(data));
+}
+
+function planning(context: RunContext, { tools }: RunRules) {
+  const { request, workers, told, options } = context;
+  const bashAllowed = permit({ name: "bash", input: { command: "true" } }, options.permissions).decision === "allow";
+  const names = options.hasWorkspace ? PLANNER_TOOLS.filter((name) => name !== "bash" || bashAllowed) : [];
+  const data = { request, workers, hasWorkspace: options.hasWorkspace, limits: { maxTasks: options.maxTasks }, bashAllowed, told };
+  const choice = context.calls.plan.choice ?? choiceOf(context, "plan");
+  const declared = names.flatMap((name) => (Object.hasOwn(tools, name) ? (tools[name] ?? []) : []));
+  return conversation({ choice, system: plannerPrompt.system(data), tools: declared, format: plannerPrompt.format }, plannerPrompt.user(data));
+}
+
+function synthesis(context: RunContext) {
+  const { request, plan, queue, reports, conflicts, files } = context;
+  const tasks = plan?.tasks ?? [];
+  const labelOf = (id: string): string => tasks.find((task) => task.id === id)?.label ?? id;
+  const data = {
+    request,
+    plan: { rationale: plan?.rationale ?? "", tasks },
+    reports: tasks.flatMap((task, at) => {
+      const report = reports[at];
+      if (!report) return [];
+      const { value } = report.output;
+      return [{ label: task.label, worker: task.worker, summary: report.summary, output: typeof value === "string" ? value : JSON.stringify(value), files: report.changes.files, evidence: report.evidence }];
+    }),
+    failures: (queue?.tasks ?? []).flatMap(({ label, failure: why, status }) => {
+      if (!why || status === "finished") return [];
+      const root = rootCause(why);
+      return [{ label, code: why.code, message: why.message, rootCause: root === why ? null : `${root.code}: ${root.message}` }];
+    }),
+    conflicts: conflicts.map((conflict) => ({ path: conflict.path, tasks: conflict.tasks.map(labelOf), kept: labelOf(conflict.kept) })),
+    changedFiles: files,
+  };
+  const choice = synthesisChoice(context, context.calls.synthesis.choice ?? choiceOf(context, "synthesis"));
+  return conversation({ choice, system: synthesizerPrompt.system(data), tools: [], format: null }, synthesizerPrompt.user(data));
+}
+
+/** The answer when no model wrote one: the single output, or what each task came to. */
+function plainAnswer({ route, plan, queue, reports, failure: why }: RunContext): string {
+  const only = reports[0]?.output.value;
+  if (route?.mode === "direct" && only !== undefined) return typeof only === "string" ? only : JSON.stringify(only, null, 2);
+  const lines = (queue?.tasks ?? []).map(({ label, status, result, failure: lost }) => `- ${label}: ${status}. ${result?.summary ?? lost?.message ?? ""}`.trim());
+  const head = why ? `No answer could be written (${why.message})` : "No answer could be written.";
+  return lines.length > 0 ? `${plan && why ? `${head}\n\n` : ""}What the tasks came to:\n${lines.join("\n")}` : head;
+}

@@ -1,0 +1,306 @@
+// The conversation's state and the decisions on it, as pure functions; the chart (conversation.ts) only says when.
+//   C1  Histories only grow, parameters never change: thinking blocks and caches are bound to the exact prefix.
+//   C2  A tool runs only for a complete answer that stopped for tools; each call gets exactly one result.
+//   C3  Every turn is booked, also failed and lost ones, before its answer is used.
+//   C4  Every loop is bounded: turns, tool calls, repairs, pauses, equal calls.
+import { FAILURES, failure } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
+import { digestOf, stableStringify } from "../core/json.ts";
+import type { Json } from "../core/json.ts";
+import { nextTurnStep, waitBetween } from "../core/policy.ts";
+import type { Policy } from "../core/policy.ts";
+import { draw, seedFrom } from "../core/random.ts";
+import { unreachable } from "../core/unreachable.ts";
+import { worstCaseUsd } from "../model/prices.ts";
+import type { Ask, PermissionRules } from "../protocol/command.ts";
+import type { ConversationOutcome } from "../protocol/message.ts";
+import { NO_SPEND, addTurn } from "../protocol/spend.ts";
+import type { SpendTotals, Usage } from "../protocol/spend.ts";
+import { textOf } from "../protocol/turn.ts";
+import type { AssistantBlock, FrozenParameters, Message, TurnOutcome, UserBlock } from "../protocol/turn.ts";
+import type { ModelTurnOutput } from "../actors/contract.ts";
+import { repairPlan } from "../prompts/planner.ts";
+import { outputInvalid, told } from "../prompts/worker.ts";
+import { describeAsk } from "./asks.ts";
+
+/** What a conversation is started with. */
+export interface ConversationInput {
+  /** `plan`, `route`, `synthesis`, or an attempt such as `t3#2`. */
+  readonly id: string;
+  readonly parameters: FrozenParameters;
+  /** The history so far, ending with a user message. */
+  readonly messages: readonly Message[];
+  /** First turn number; counts on when a conversation is taken up again. @default 1 */
+  readonly firstTurn?: number;
+  /** Workspace copy its tools work in. @default the conversation's id */
+  readonly workspace?: string;
+  readonly permissions: PermissionRules;
+  /** `asked`: each turn's worst case is asked of the parent first. Else money it may use in USD, null for no limit. */
+  readonly allowanceUsd: number | null | "asked";
+  readonly limits: { readonly turns: number; readonly toolCalls: number };
+  /** Most repair turns for an answer that does not fit its format. */
+  readonly repairs: number;
+  /** Host time of the start, ms. */
+  readonly at: number;
+}
+
+type ToolUse = Extract<AssistantBlock, { type: "tool_use" }>;
+
+/** What to do after a turn. */
+export type Verdict = "act" | "finish" | "repair" | "continue" | "wait" | "hold" | "fail";
+
+/** The conversation's context: plain JSON. */
+export interface ConversationContext extends ConversationInput {
+  readonly messages: readonly Message[];
+  readonly turn: number;
+  /** Tries of this turn so far. */
+  readonly tried: number;
+  readonly verdict: Verdict | null;
+  readonly failure: Failure | null;
+  readonly answer: { readonly text: string; readonly value: Json } | null;
+  readonly issues: readonly string[];
+  readonly repaired: number;
+  readonly pauses: number;
+  /** Tool calls of the last answer, those still to do, and the results so far. */
+  readonly calls: readonly ToolUse[];
+  readonly next: number;
+  readonly results: readonly UserBlock[];
+  readonly toolCalls: number;
+  /** Digests of recent calls with their results, for the loop detector. */
+  readonly recent: readonly string[];
+  readonly refused: readonly string[];
+  readonly asking: Ask | null;
+  readonly told: readonly string[];
+  /** Money left to reserve from. */
+  readonly moneyUsd: number | null;
+  /** Prompt tokens as of the last answer, and characters added since. */
+  readonly knownTokens: number;
+  readonly newCharacters: number;
+  readonly spend: SpendTotals;
+  readonly wakeAt: number;
+  readonly now: number;
+  readonly seed: number;
+}
+
+/** Decodes a final answer; issues go back to the model. Pure and total. */
+export type Decode = (format: string, text: string) => { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly issues: readonly string[] };
+
+/** What a conversation machine closes over: all of it constant. */
+export interface ConversationRules {
+  readonly policy: Policy;
+  readonly decode: Decode;
+}
+
+/** Name of the format whose answers are plans. */
+const PLAN = "plan";
+/** Most times a turn may be continued after `pause_turn`. */
+const MOST_PAUSES = 10;
+/** Equal calls with equal results: from this many on a hint, then the end. */
+const LOOP_HINT = 3;
+const LOOP_END = 5;
+
+/** The first context. Safe on undefined input, since explorers build machines without any. */
+export function startConversation(input: ConversationInput | undefined): ConversationContext {
+  const given: ConversationInput = input ?? NOTHING;
+  return {
+    ...given,
+    turn: given.firstTurn ?? 1,
+    tried: 0,
+    verdict: null,
+    failure: null,
+    answer: null,
+    issues: [],
+    repaired: 0,
+    pauses: 0,
+    calls: [],
+    next: 0,
+    results: [],
+    toolCalls: 0,
+    recent: [],
+    refused: [],
+    asking: null,
+    told: [],
+    moneyUsd: given.allowanceUsd === "asked" ? 0 : given.allowanceUsd,
+    knownTokens: 0,
+    newCharacters: charactersOf(given.parameters.system) + charactersOf(given.parameters.tools) + charactersOf(given.messages),
+    spend: NO_SPEND,
+    wakeAt: 0,
+    now: given.at,
+    seed: seedFrom(given.id),
+  };
+}
+
+const NOTHING: ConversationInput = {
+  id: "conversation",
+  parameters: { choice: { endpoint: "default", model: "", effort: null, maxTokens: 0, price: null }, system: [], tools: [], format: null },
+  messages: [],
+  permissions: { allow: [], ask: [], deny: [] },
+  allowanceUsd: null,
+  limits: { turns: 0, toolCalls: 0 },
+  repairs: 0,
+  at: 0,
+};
+
+/** The most the next turn can cost, in USD; 0 for a model without a price. */
+export function worstCase({ parameters, knownTokens, newCharacters }: ConversationContext): number {
+  return worstCaseUsd(parameters.choice, { knownPromptTokens: knownTokens, newCharacters }) ?? 0;
+}
+
+/** How the host names this try of this turn. */
+export const turnKey = ({ id, turn, tried }: ConversationContext): string => `${id}/turn/${turn}.${tried}`;
+
+/** Books a turn and decides what comes next. */
+export function judgeTurn(context: ConversationContext, settled: { readonly value: ModelTurnOutput; readonly at: number }, rules: ConversationRules): ConversationContext {
+  const booked = book({ ...context, now: settled.at, failure: null }, settled.value);
+  const { outcome } = settled.value;
+  return outcome.kind === "failed" ? afterFailure(booked, outcome.failure, rules) : afterAnswer(booked, outcome, rules);
+}
+
+/** The turn effect itself broke (not the model): the same rules as for any failure. */
+export function judgeCrash(context: ConversationContext, error: { readonly message: string; readonly at: number }, rules: ConversationRules): ConversationContext {
+  return afterFailure({ ...context, now: error.at }, failure("Internal", error.message), rules);
+}
+
+/** The model's answer to the calls: all results first, then what a person said meanwhile. */
+export function answerCalls(context: ConversationContext): ConversationContext {
+  return { ...append(context, { role: "user", content: [...context.results, ...toldBlocks(context.told)] }), told: [], calls: [], results: [], next: 0, ...nextTurn(context) };
+}
+
+/** Sends what is wrong with the answer back. */
+export function askForRepair(context: ConversationContext): ConversationContext {
+  const text = context.parameters.format?.name === PLAN ? repairPlan(context.issues.join("\n")) : outputInvalid(context.issues);
+  return { ...append(context, { role: "user", content: [{ type: "text", text }] }), repaired: context.repaired + 1, ...nextTurn(context) };
+}
+
+/** Goes on after a pause, or with what a person said. */
+export function goOn(context: ConversationContext): ConversationContext {
+  const said = toldBlocks(context.told);
+  const grown = said.length > 0 ? append(context, { role: "user", content: said }) : context;
+  return { ...grown, told: [], ...nextTurn(context) };
+}
+
+/** Records the result of the current call. */
+export function recordResult(context: ConversationContext, result: { readonly content: string; readonly isError: boolean; readonly at: number }): ConversationContext {
+  const call = context.calls[context.next];
+  if (!call) return context;
+  const seen = digestOf(stableStringify([call.name, call.input, result.content]));
+  const times = context.recent.filter((one) => one === seen).length + 1;
+  const hint = times >= LOOP_HINT ? `\n\nThis is the ${times}th time that this call gave this result. Try something else.` : "";
+  const block: UserBlock = { type: "tool_result", tool_use_id: call.id, content: (result.content || "(no output)") + hint, is_error: result.isError };
+  const looping = times >= LOOP_END ? failure("WorkerLooping", `The call ${call.name} gave the same result ${times} times.`) : context.failure;
+  return {
+    ...context,
+    now: Math.max(context.now, result.at),
+    results: [...context.results, block],
+    next: context.next + 1,
+    toolCalls: context.toolCalls + 1,
+    recent: [...context.recent, seen].slice(-50),
+    asking: null,
+    failure: looping,
+  };
+}
+
+/** Refuses the current call by a permission rule; the second refusal of the same call ends the conversation. */
+export function refuseCall(context: ConversationContext, why: string): ConversationContext {
+  const call = context.calls[context.next];
+  if (!call) return context;
+  const seen = digestOf(stableStringify([call.name, call.input]));
+  const again = context.refused.includes(seen);
+  const recorded = recordResult(context, { content: `Not allowed: ${why}. Do without it, or say in your answer what could not be done.`, isError: true, at: context.now });
+  const denied = failure("ToolDenied", `The call ${call.name} was refused twice (${why}).`);
+  return { ...recorded, refused: [...context.refused, seen], failure: again ? denied : recorded.failure };
+}
+
+/** The question to a person about the current call; undefined when there is none. */
+export function askAboutCall(context: ConversationContext): Ask | undefined {
+  const call = context.calls[context.next];
+  return call && describeAsk({ conversation: context.id, call, turn: context.turn, at: context.now });
+}
+
+/** How the conversation ends, as its output. */
+export function outcomeOf(context: ConversationContext): ConversationOutcome {
+  const { spend, toolCalls, now: at } = context;
+  const turns = context.turn;
+  if (context.verdict === "finish" && context.answer) return { kind: "finished", ...context.answer, messages: context.messages, spend, turns, toolCalls, at };
+  return { kind: "failed", failure: context.failure ?? failure("Internal", "The conversation ended without an answer."), spend, turns, toolCalls, at };
+}
+
+function afterAnswer(context: ConversationContext, outcome: Extract<TurnOutcome, { kind: "answered" }>, rules: ConversationRules): ConversationContext {
+  const grown = { ...append(context, { role: "assistant", content: outcome.blocks }), tried: 0 };
+  switch (outcome.stop) {
+    case "tool_use":
+      return takeCalls(grown, outcome.blocks);
+    case "end_turn":
+    case "stop_sequence":
+      return context.told.length > 0 ? { ...grown, verdict: "continue" } : takeAnswer(grown, textOf(outcome.blocks), rules);
+    case "pause_turn":
+      return context.pauses < MOST_PAUSES
+        ? { ...grown, pauses: context.pauses + 1, verdict: "continue" }
+        : afterFailure(context, failure("MalformedAnswer", `The model paused ${MOST_PAUSES} times in a row.`), rules);
+    case "max_tokens":
+      return afterFailure(context, failure("OutputTruncated", `The answer was cut at ${context.parameters.choice.maxTokens} tokens.`), rules);
+    case "refusal":
+      return afterFailure(context, failure("Refused", `The model refused${outcome.stopDetail ? ` (${outcome.stopDetail})` : ""}.`), rules);
+    case "model_context_window_exceeded":
+      return afterFailure(context, failure("ContextFull", "The conversation no longer fits the model's context window."), rules);
+    default:
+      return unreachable(outcome.stop);
+  }
+}
+
+function takeCalls(context: ConversationContext, blocks: readonly AssistantBlock[]): ConversationContext {
+  const calls = blocks.filter((block) => block.type === "tool_use");
+  const { toolCalls, turns } = context.limits;
+  if (context.toolCalls + calls.length > toolCalls) return fail(context, failure("WorkerLooping", `More than ${toolCalls} tool calls were asked for.`));
+  if (context.turn - (context.firstTurn ?? 1) + 1 >= turns) return fail(context, failure("WorkerLooping", `There was no answer after ${turns} turns.`));
+  return { ...context, calls, next: 0, results: [], pauses: 0, verdict: "act" };
+}
+
+function takeAnswer(context: ConversationContext, text: string, { decode }: ConversationRules): ConversationContext {
+  const { format } = context.parameters;
+  const decoded: ReturnType<Decode> = text.trim() === "" ? { ok: false, issues: ["It is empty."] } : format ? decode(format.name, text) : { ok: true, value: text };
+  if (decoded.ok) return { ...context, answer: { text, value: decoded.value }, verdict: "finish" };
+  if (context.repaired < context.repairs) return { ...context, issues: decoded.issues, verdict: "repair" };
+  const code = format?.name === PLAN ? "PlanInvalid" : "WorkerOutputInvalid";
+  return fail(context, failure(code, `The answer stayed invalid after ${context.repaired} repairs: ${decoded.issues.slice(0, 5).join(" ")}`));
+}
+
+function afterFailure(context: ConversationContext, why: Failure, { policy }: ConversationRules): ConversationContext {
+  const step = nextTurnStep(policy, why.code, context.tried);
+  if (step?.do === "again") {
+    const drawn = draw(context.seed);
+    const waitMs = Math.max(why.retryAfterMs ?? 0, waitBetween(step.waitMs, drawn.value));
+    const seeded = { ...context, seed: drawn.next, failure: why, tried: context.tried + 1 };
+    return waitMs > policy.longestWaitMs ? { ...seeded, verdict: "hold" } : { ...seeded, wakeAt: context.now + waitMs, verdict: "wait" };
+  }
+  const row = policy.table[why.code];
+  const mendable = FAILURES[why.code].level === "run" || (row.then === "suspend" && row.attempt.length === 0);
+  return mendable ? { ...context, failure: why, tried: context.tried + 1, verdict: "hold" } : fail(context, why);
+}
+
+const fail = (context: ConversationContext, why: Failure): ConversationContext => ({ ...context, failure: why, verdict: "fail" });
+
+function book(context: ConversationContext, { outcome, lost }: ModelTurnOutput): ConversationContext {
+  let spend = context.spend;
+  const usage = outcome.usage;
+  if (usage) spend = addTurn(spend, { usage, usd: outcome.usd });
+  // A lost turn was generated and paid like this one as far as anybody knows; it is booked as an estimate.
+  for (let times = 0; usage && times < lost; times++) spend = addTurn(spend, { usage: { ...usage, estimated: true }, usd: outcome.usd });
+  const used = spend.usd - context.spend.usd;
+  const money = context.allowanceUsd === "asked" ? 0 : context.moneyUsd === null ? null : context.moneyUsd - used;
+  const known = outcome.kind === "answered" ? { knownTokens: promptTokens(outcome.usage) + outcome.usage.outputTokens, newCharacters: 0 } : {};
+  return { ...context, spend, moneyUsd: money, ...known };
+}
+
+const promptTokens = (usage: Usage): number => usage.inputTokens + usage.cacheReadTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens;
+
+const nextTurn = (context: ConversationContext) => ({ turn: context.turn + 1, tried: 0, verdict: null });
+
+function append(context: ConversationContext, message: Message): ConversationContext {
+  const added = message.role === "user" ? charactersOf(message.content) : 0;
+  return { ...context, messages: [...context.messages, message], newCharacters: context.newCharacters + added };
+}
+
+const toldBlocks = (texts: readonly string[]): UserBlock[] => texts.map((text) => ({ type: "text", text: told(text) }));
+
+const charactersOf = (value: unknown): number => JSON.stringify(value).length;

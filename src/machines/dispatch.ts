@@ -1,0 +1,108 @@
+// What starts next, and with what: the brief, the model, the layers of an attempt.
+//   D1  A task is started only by `startReady`, which holds dependencies and caps.
+//   D2  A brief holds the task, its named files, and the outputs of its direct dependencies; nothing else.
+import { attemptId, taskIndex } from "../core/ids.ts";
+import type { TaskId } from "../core/ids.ts";
+import type { Json } from "../core/json.ts";
+import { headAndTail } from "../core/text.ts";
+import type { Task } from "../protocol/plan.ts";
+import type { Brief, DependencyOutput } from "../protocol/work.ts";
+import { dependencyClosure } from "../queue/plan-index.ts";
+import { canStart, isSettled, startReady } from "../queue/queue.ts";
+import type { StartedTask } from "../queue/queue.ts";
+import { isInFlight } from "./money.ts";
+import type { Adjustment, RunContext } from "./run-state.ts";
+import { emit, step } from "./step.ts";
+import type { Directive, Step } from "./step.ts";
+import type { WorkerInput } from "./worker-state.ts";
+
+/** Longest output of one dependency in a brief, in characters; trimmed attempts get 60 % of it. */
+const DEPENDENCY_CHARACTERS = 20_000;
+const TRIMMED_SHARE = 0.6;
+
+/** Starts every task that may start. */
+export function dispatch(context: RunContext): Step {
+  const { queue, plan } = context;
+  if (!queue || !plan) return step(context);
+  const { queue: next, started } = startReady(queue, plan, context.now);
+  return step({ ...context, queue: next }, ...started.flatMap((one) => startTask(context, one)));
+}
+
+/** True when a task may start now. */
+export const mayDispatch = ({ queue, broke, suspension }: RunContext): boolean => queue !== null && !broke && suspension === null && canStart(queue);
+
+/** True when every task is finished, failed or skipped and no stopped turn is still in flight. */
+export const isAllSettled = (context: RunContext): boolean => context.queue !== null && isSettled(context.queue) && !isInFlight(context);
+
+/** True when nothing runs or may run before a wake-up time. */
+export function isWaitingForWake({ queue }: RunContext): boolean {
+  return queue !== null && queue.counts.running === 0 && queue.counts.ready === 0 && queue.counts.retrying > 0;
+}
+
+/** What an attempt has to change, none by default. */
+export const adjustmentOf = (context: RunContext, task: TaskId): Adjustment =>
+  Object.hasOwn(context.adjustments, task) ? (context.adjustments[task] ?? UNCHANGED) : UNCHANGED;
+
+const UNCHANGED: Adjustment = { choice: null, trimmed: false, issues: [], changes: [] };
+
+function startTask(context: RunContext, { task: id, attempt }: StartedTask): readonly Directive[] {
+  const worker = workerInput(context, id, attempt);
+  if (!worker) return [];
+  const model = worker.card.kind === "model" ? worker.choice.model : null;
+  const { changes } = adjustmentOf(context, id);
+  const started = emit(context, { type: "task.started", task: id, attempt, worker: worker.card.name, model, changes: [...changes] });
+  return [started, { do: "start", worker }];
+}
+
+function workerInput(context: RunContext, id: TaskId, attempt: number): WorkerInput | undefined {
+  const task = context.plan?.tasks[taskIndex(id)];
+  const card = context.workers.find(({ name }) => name === task?.worker);
+  if (!task || !card) return undefined;
+  const { options, models, now: at } = context;
+  const adjustment = adjustmentOf(context, id);
+  return {
+    id: attemptId(id, attempt),
+    task: id,
+    card,
+    brief: briefOf(context, task, adjustment),
+    choice: adjustment.choice ?? models.tiers[task.tier ?? card.tier],
+    hasWorkspace: options.hasWorkspace,
+    layers: options.hasWorkspace ? layersOf(context, id) : [],
+    acceptance: task.acceptance,
+    writes: task.writes,
+    permissions: options.permissions,
+    allowanceUsd: options.budgetUsd === null ? null : "asked",
+    at,
+  };
+}
+
+function briefOf(context: RunContext, task: Task, { trimmed, issues }: Adjustment): Brief {
+  const most = Math.floor(DEPENDENCY_CHARACTERS * (trimmed ? TRIMMED_SHARE : 1));
+  const said = context.told.map((text) => `The person who asked for all this adds: ${text}`);
+  return {
+    task: task.task,
+    files: trimmed ? task.files.slice(0, Math.ceil(task.files.length * TRIMMED_SHARE)) : task.files,
+    constraints: [...task.constraints, ...said],
+    output_format: task.outputFormat,
+    input: task.input,
+    dependencies: task.dependencies.flatMap((edge) => dependencyOutput(context, edge.task, most)),
+    issues,
+  };
+}
+
+function dependencyOutput({ plan, reports }: RunContext, id: TaskId, most: number): readonly DependencyOutput[] {
+  const task = plan?.tasks[taskIndex(id)];
+  const report = reports[taskIndex(id)];
+  return task && report ? [{ task: id, label: task.label, worker: task.worker, output: cut(report.output.value, most) }] : [];
+}
+
+const cut = (output: Json, most: number): Json => (typeof output === "string" ? headAndTail(output, most) : output);
+
+/** The finished dependencies' change sets, in plan order: the copy of a task depends on nothing else. */
+function layersOf({ plan, reports }: RunContext, id: TaskId): WorkerInput["layers"] {
+  if (!plan) return [];
+  return dependencyClosure(plan, id).flatMap((task) => {
+    const report = reports[taskIndex(task)];
+    return report && report.changes.files.length > 0 ? [{ task, ref: report.changes.ref }] : [];
+  });
+}

@@ -1,0 +1,139 @@
+// What the orchestrator tells the world, how it stops, and what it ends with.
+import { failure, rootCause } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
+import { attemptId, parseAttemptId, taskIndex, workerActorId } from "../core/ids.ts";
+import type { TaskId } from "../core/ids.ts";
+import type { Json } from "../core/json.ts";
+import type { UpwardMessage } from "../protocol/message.ts";
+import type { Outcome, RunEvent } from "../protocol/run-event.ts";
+import type { SpendTotals } from "../protocol/spend.ts";
+import type { ChangedFile, Conflict } from "../protocol/work.ts";
+import { isSettledStatus } from "../queue/state.ts";
+import { closeAccount } from "./money.ts";
+import type { RunContext } from "./run-state.ts";
+import { skip } from "./settle.ts";
+import { emit, sequence, step } from "./step.ts";
+import type { Step } from "./step.ts";
+
+/** How one task ended, for whoever asked. */
+export interface TaskResult {
+  readonly id: TaskId;
+  readonly label: string;
+  readonly worker: string;
+  readonly attempts: number;
+  readonly usd: number;
+  readonly status: "finished" | "failed" | "skipped" | "unfinished";
+  /** The output (cut when long) and where the whole of it is; null unless finished. */
+  readonly output: Json;
+  readonly ref: string | null;
+  readonly summary: string;
+  readonly files: readonly ChangedFile[];
+  readonly durationMs: number;
+  readonly failure: Failure | null;
+  /** What it comes down to. */
+  readonly cause: Failure | null;
+}
+
+/** The output of an orchestrator machine. */
+export interface RunOutput {
+  readonly runId: string;
+  readonly outcome: Outcome;
+  readonly answer: string;
+  readonly failure: Failure | null;
+  readonly tasks: readonly TaskResult[];
+  readonly files: readonly ChangedFile[];
+  readonly conflicts: readonly Conflict[];
+  readonly spend: SpendTotals;
+  /** True when the budget kept something from being done. */
+  readonly budgetReached: boolean;
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+type Untimed = RunEvent extends infer E ? (E extends { at: number } ? Omit<E, "at"> : never) : never;
+
+/** Announces one event. */
+export const announce = (context: RunContext, event: Untimed): Step => step(context, emit(context, event));
+
+/** Passes on what a conversation or worker says about itself. */
+export function relay(context: RunContext, event: { readonly type: string }): Step {
+  if (!("from" in event) || !("at" in event)) return step(context);
+  // Only upward messages have a sender and a time; the chart routes no other events here.
+  const message = event as UpwardMessage;
+  const next = { ...context, now: Math.max(context.now, message.at) };
+  switch (message.type) {
+    case "tool.started":
+      return announce(next, { type: "tool.started", conversation: message.from, tool: message.tool, summary: message.summary });
+    case "tool.finished":
+      return announce(next, { type: "tool.finished", conversation: message.from, tool: message.tool, ok: message.ok, summary: message.summary });
+    case "answer.repairing":
+      return message.from === "plan" ? announce(next, { type: "plan.repairing", issues: [...message.issues] }) : step(next);
+    case "conversation.held":
+      return announce(next, { type: "conversation.held", conversation: message.from, failure: message.failure });
+    case "worker.progressed": {
+      const attempt = parseAttemptId(message.from);
+      return attempt ? announce(next, { type: "task.progressed", ...attempt, state: message.state, note: message.note }) : step(next);
+    }
+    default:
+      return step(next);
+  }
+}
+
+/** A person cancels the run: what has not settled is skipped, with that reason. */
+export function cancel(context: RunContext, event: { readonly type: string }): Step {
+  const reason = "reason" in event && typeof event.reason === "string" ? `: ${event.reason}` : ".";
+  const now = "at" in event && typeof event.at === "number" ? event.at : context.now;
+  const why = failure("Cancelled", `The run was cancelled${reason}`);
+  const open = (context.queue?.tasks ?? []).filter(({ status }) => !isSettledStatus(status));
+  return sequence(step({ ...context, now, failure: why }), ...open.map(({ id }) => (next: RunContext) => skip(next, id, why)));
+}
+
+/** Stops every worker that is still alive and closes the accounts of all conversations without a turn in flight. */
+export function stopAll(context: RunContext): Step {
+  const { queue, talking } = context;
+  const running = (queue?.running ?? []).flatMap((at) => queue?.tasks[at] ?? []);
+  const names = [...running.map(({ id, attempts }) => attemptId(id, attempts)), ...(talking ? [talking] : [])];
+  const closed = names.reduce(closeAccount, { ...context, talking: null, funding: [], asks: [] });
+  return step(closed, ...running.map(({ id, attempts }) => ({ do: "stop", child: workerActorId(id, attempts) }) as const));
+}
+
+/** What the machine outputs. Total: also for a context that never got anywhere. */
+export function runOutput(context: RunContext): RunOutput {
+  const { runId, failure: why, files, conflicts, spend } = context;
+  return {
+    runId,
+    outcome: context.outcome ?? "failed",
+    answer: context.answer ?? "",
+    failure: why,
+    tasks: (context.queue?.tasks ?? []).map(({ id }) => taskResult(context, id)),
+    files,
+    conflicts,
+    spend,
+    budgetReached: context.broke,
+    startedAt: context.startedAt,
+    endedAt: context.now,
+  };
+}
+
+/** How a task stands now. */
+export function taskResult({ queue, reports }: RunContext, id: TaskId): TaskResult {
+  const state = queue?.tasks[taskIndex(id)];
+  const report = reports[taskIndex(id)] ?? null;
+  const lost = state?.status === "finished" ? null : (state?.failure ?? null);
+  const status = state?.status;
+  return {
+    id,
+    label: state?.label ?? "",
+    worker: state?.worker ?? "",
+    attempts: state?.attempts ?? 0,
+    usd: state?.usd ?? 0,
+    status: status === "finished" || status === "failed" || status === "skipped" ? status : "unfinished",
+    output: report?.output.value ?? null,
+    ref: report?.output.ref ?? null,
+    summary: report?.summary ?? "",
+    files: report?.changes.files ?? [],
+    durationMs: state?.startedAt != null && state.settledAt != null ? Math.max(0, state.settledAt - state.startedAt) : 0,
+    failure: lost,
+    cause: lost && rootCause(lost),
+  };
+}

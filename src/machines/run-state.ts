@@ -1,0 +1,232 @@
+// The orchestrator's context and its first value. Plain JSON that reads well in an inspector; the decisions on it stand
+// in the files beside this one (dispatch, settle, money, calls, commands), the chart in orchestrator.ts.
+import type { Failure } from "../core/failure.ts";
+import { attemptId, parseAttemptId, taskIndex, workerActorId } from "../core/ids.ts";
+import type { TaskId } from "../core/ids.ts";
+import type { Policy } from "../core/policy.ts";
+import type { Ask, PermissionRules } from "../protocol/command.ts";
+import type { Plan, Tier } from "../protocol/plan.ts";
+import type { Outcome } from "../protocol/run-event.ts";
+import { NO_SPEND } from "../protocol/spend.ts";
+import type { SpendTotals } from "../protocol/spend.ts";
+import type { ModelChoice, ToolDeclaration } from "../protocol/turn.ts";
+import type { ChangedFile, Conflict, Report, WorkerCard } from "../protocol/work.ts";
+import { createQueue } from "../queue/queue.ts";
+import type { Queue } from "../queue/queue.ts";
+import { checkPlan } from "../queue/check-plan.ts";
+
+/** The models of a run, by what they do. */
+export interface RunModels {
+  readonly orchestrator: ModelChoice;
+  readonly router: ModelChoice;
+  readonly worker: ModelChoice;
+  readonly tiers: Readonly<Record<Tier, ModelChoice>>;
+}
+
+/** What a run may do and how it is done. */
+export interface RunOptions {
+  /** Most tasks at once. */
+  readonly concurrency: number;
+  /** Whether a person approves the plan before anything starts. */
+  readonly review: boolean;
+  /** `deny`: questions are answered with no at once; `wait`: a person will answer. */
+  readonly asks: "deny" | "wait";
+  readonly permissions: PermissionRules;
+  /** Most money for the whole run in USD; null for no limit. */
+  readonly budgetUsd: number | null;
+  /** Most tasks a plan may have. */
+  readonly maxTasks: number;
+  readonly hasWorkspace: boolean;
+}
+
+/** What a run is started with. */
+export interface RunInput {
+  readonly runId: string;
+  readonly request: string;
+  /** `auto`: a cheap call decides between one worker and a plan. */
+  readonly mode: "auto" | "direct" | "orchestrate";
+  /** A checked plan written by hand; null to have the model make one. */
+  readonly plan: Plan | null;
+  readonly models: RunModels;
+  readonly options: RunOptions;
+  /** Host time of the start, ms. */
+  readonly at: number;
+  readonly seed: number;
+}
+
+/** The run's own conversations. */
+export type CallName = "route" | "plan" | "synthesis";
+
+/** How far one of the run's own conversations got. */
+export interface CallState {
+  /** Conversations started so far. */
+  readonly tried: number;
+  /** Last turn seen; the next conversation counts on. */
+  readonly turns: number;
+  /** Model of the next try, where a retry changed it. */
+  readonly choice: ModelChoice | null;
+}
+
+/** What the next attempt of a task does differently. */
+export interface Adjustment {
+  readonly choice: ModelChoice | null;
+  readonly trimmed: boolean;
+  /** What was tried and why it failed, for the next worker. */
+  readonly issues: readonly string[];
+  /** What changed, for people. */
+  readonly changes: readonly string[];
+}
+
+/** Money of one live conversation. */
+export interface Account {
+  readonly usd: number;
+  readonly reservedUsd: number;
+  /** True between `turn.started` and the end of that turn, or its orphan. */
+  readonly inFlight: boolean;
+}
+
+/** The orchestrator's context. */
+export interface RunContext {
+  readonly runId: string;
+  readonly request: string;
+  readonly mode: RunInput["mode"];
+  readonly workers: readonly WorkerCard[];
+  readonly models: RunModels;
+  readonly options: RunOptions;
+  /** Latest host time seen, ms. */
+  readonly now: number;
+  readonly startedAt: number;
+  readonly seed: number;
+  readonly route: { readonly mode: "direct" | "orchestrate"; readonly worker: string | null; readonly reason: string } | null;
+  readonly plan: Plan | null;
+  readonly queue: Queue | null;
+  /** Reports of finished tasks, by position in the plan. */
+  readonly reports: readonly (Report | null)[];
+  readonly adjustments: Readonly<Record<string, Adjustment>>;
+  readonly calls: Readonly<Record<CallName, CallState>>;
+  /** The run's own conversation that is alive. */
+  readonly talking: CallName | null;
+  /** The run's own conversation that is to be tried again, and whether its wait is over. */
+  readonly returning: { readonly call: CallName; readonly woken: boolean } | null;
+  /** Money by conversation (`plan`, `t3#1` …); an entry goes when its conversation is over and nothing is in flight. */
+  readonly accounts: Readonly<Record<string, Account>>;
+  /** Turns that wait for money that others have reserved. */
+  readonly funding: readonly { readonly from: string; readonly usd: number }[];
+  readonly spend: SpendTotals;
+  /** True once the budget let a turn down: nothing new starts. */
+  readonly broke: boolean;
+  readonly asks: readonly Ask[];
+  /** What a person said, for every worker started later. */
+  readonly told: readonly string[];
+  readonly conflicts: readonly Conflict[];
+  readonly files: readonly ChangedFile[];
+  /** Times of recent restarts, for the restart intensity. */
+  readonly restarts: readonly number[];
+  /** Dead letters: what came too late or fits nowhere. */
+  readonly letters: { readonly count: number; readonly last: readonly string[] };
+  /** Why the run is to be suspended. */
+  readonly suspension: Failure | null;
+  readonly failure: Failure | null;
+  readonly answer: string | null;
+  readonly outcome: Outcome | null;
+}
+
+/** What orchestrator machines close over: constant. */
+export interface RunRules {
+  readonly policy: Policy;
+  readonly cards: readonly WorkerCard[];
+  readonly tools: Readonly<Record<string, ToolDeclaration>>;
+  /** Checks a draft plan against the workers; issues are worded for a model. */
+  readonly checkPlan: (draft: unknown) => ReturnType<typeof checkPlan>;
+}
+
+const NO_CALL: CallState = { tried: 0, turns: 0, choice: null };
+const NO_MODEL: ModelChoice = { endpoint: "default", model: "", effort: null, maxTokens: 0, price: null };
+
+const NOTHING: RunInput = {
+  runId: "run",
+  request: "",
+  mode: "auto",
+  plan: null,
+  models: { orchestrator: NO_MODEL, router: NO_MODEL, worker: NO_MODEL, tiers: { haiku: NO_MODEL, sonnet: NO_MODEL, opus: NO_MODEL } },
+  options: {
+    concurrency: 8,
+    review: false,
+    asks: "deny",
+    permissions: { allow: [], ask: [], deny: [] },
+    budgetUsd: null,
+    maxTasks: 40,
+    hasWorkspace: false,
+  },
+  at: 0,
+  seed: 0,
+};
+
+/** The first context. Safe on undefined input, since explorers build machines without any. */
+export function startRun(input: RunInput | undefined, { cards }: RunRules): RunContext {
+  const { plan, at, ...given } = input ?? NOTHING;
+  const empty: RunContext = {
+    ...given,
+    workers: cards,
+    now: at,
+    startedAt: at,
+    route: givenRoute(input ?? NOTHING, cards),
+    plan: null,
+    queue: null,
+    reports: [],
+    adjustments: {},
+    calls: { route: NO_CALL, plan: NO_CALL, synthesis: NO_CALL },
+    talking: null,
+    returning: null,
+    accounts: {},
+    funding: [],
+    spend: NO_SPEND,
+    broke: false,
+    asks: [],
+    told: [],
+    conflicts: [],
+    files: [],
+    restarts: [],
+    letters: { count: 0, last: [] },
+    suspension: null,
+    failure: null,
+    answer: null,
+    outcome: null,
+  };
+  return plan ? withPlan(empty, plan) : empty;
+}
+
+/** The context with a plan and its fresh queue. */
+export function withPlan(context: RunContext, plan: Plan): RunContext {
+  const caps = Object.fromEntries(context.workers.flatMap(({ name, cap }) => (cap === null ? [] : [[name, cap]])));
+  const queue = createQueue(plan, { concurrency: context.options.concurrency, caps });
+  return { ...context, plan, queue, reports: plan.tasks.map(() => null) };
+}
+
+/** The worker actor that does an attempt right now, as `{ task, attempt }`; undefined for anything late or foreign. */
+export function liveAttempt(context: RunContext, id: string): { readonly task: TaskId; readonly attempt: number } | undefined {
+  const named = parseAttemptId(id);
+  const state = named && context.queue?.tasks[taskIndex(named.task)];
+  return state?.status === "running" && state.attempts === named?.attempt ? named : undefined;
+}
+
+/** The child actor behind a conversation that is alive; undefined when it is gone. */
+export function childOf(context: RunContext, from: string): string | undefined {
+  const attempt = liveAttempt(context, from);
+  if (attempt) return workerActorId(attempt.task, attempt.attempt);
+  return context.talking === from ? from : undefined;
+}
+
+/** The conversations that are alive now. */
+export function liveConversations(context: RunContext): readonly string[] {
+  const { queue, talking } = context;
+  const running = queue ? queue.running.flatMap((at) => queue.tasks[at] ?? []) : [];
+  return [...running.map(({ id, attempts }) => attemptId(id, attempts)), ...(talking ? [talking] : [])];
+}
+
+function givenRoute({ mode, plan }: RunInput, cards: readonly WorkerCard[]): RunContext["route"] {
+  if (plan) return { mode: "orchestrate", worker: null, reason: "the plan was given" };
+  if (mode === "direct") return { mode, worker: cards[0]?.name ?? null, reason: "direct was asked for" };
+  if (mode === "orchestrate") return { mode, worker: null, reason: "orchestrate was asked for" };
+  return cards.length === 1 ? { mode: "direct", worker: cards[0]?.name ?? null, reason: "there is only one worker" } : null;
+}

@@ -1,0 +1,210 @@
+// How an attempt's end is taken: the report is kept, or the policy table says what comes next.
+//   S1  Only the live attempt settles its task; whatever else arrives is a dead letter.
+//   S2  Every retry says what it changes and why; every skip names its root cause.
+//   S3  Restarts are counted over the whole run: too many in a period suspend it instead of burning money.
+import { failure } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
+import { attemptId, taskIndex, workerActorId } from "../core/ids.ts";
+import type { TaskId } from "../core/ids.ts";
+import { nextAttemptStep, waitBetween } from "../core/policy.ts";
+import type { AttemptStep, Change } from "../core/policy.ts";
+import { draw } from "../core/random.ts";
+import { digestOf } from "../core/json.ts";
+import { adjustChoice } from "../model/adjust.ts";
+import type { Ask } from "../protocol/command.ts";
+import type { ModelChoice } from "../protocol/turn.ts";
+import type { WorkerOutcome } from "../protocol/work.ts";
+import { dependantClosure } from "../queue/plan-index.ts";
+import { askTask, failTask, finishTask, retryTask, skipTask, wakeTask } from "../queue/queue.ts";
+import type { Queue } from "../queue/queue.ts";
+import { adjustmentOf } from "./dispatch.ts";
+import { accountOf, closeAccount, goBroke } from "./money.ts";
+import { liveAttempt } from "./run-state.ts";
+import type { RunContext, RunRules } from "./run-state.ts";
+import { emit, sequence, step } from "./step.ts";
+import type { Directive, Step } from "./step.ts";
+
+/** Most dead letters that are kept. */
+const KEPT_LETTERS = 100;
+
+interface Attempt {
+  readonly task: TaskId;
+  readonly attempt: number;
+}
+
+/** A worker actor ended: `child` is its id. */
+export function settleWorker(context: RunContext, child: string, outcome: WorkerOutcome, rules: RunRules): Step {
+  const live = liveAttempt(context, child);
+  const stop: Directive = { do: "stop", child };
+  if (!live) return sequence(step(context, stop), (next) => dropLetter(next, { from: child, what: outcome.kind, reason: "the attempt is over" }));
+  const timed = { ...context, now: Math.max(context.now, outcome.at) };
+  const settled = outcome.kind === "finished" ? finish(timed, live, outcome) : decide(timed, live, outcome.failure, rules);
+  return sequence(step(settled.context, stop, ...settled.then), (next) => step(closeAccount(next, attemptId(live.task, live.attempt))));
+}
+
+/** A letter that came too late or fits nowhere. */
+export function dropLetter(context: RunContext, letter: { readonly from: string; readonly what: string; readonly reason: string }): Step {
+  const last = [...context.letters.last, `${letter.from}: ${letter.what} (${letter.reason})`].slice(-KEPT_LETTERS);
+  const next = { ...context, letters: { count: context.letters.count + 1, last } };
+  return step(next, emit(next, { type: "letter.dropped", ...letter }));
+}
+
+/** The wait of a retrying task is over. */
+export function wakeUp(context: RunContext, task: TaskId, at: number): Step {
+  const { queue } = context;
+  return step({ ...context, now: Math.max(context.now, at), queue: queue && wakeTask(queue, task) });
+}
+
+/** Skips a task and stops its worker. */
+export function skip(context: RunContext, task: TaskId, why: Failure): Step {
+  const { queue, plan } = context;
+  const state = queue?.tasks[taskIndex(task)];
+  if (!queue || !plan || !state) return step(context);
+  const skipped = skipTask(queue, plan, { task, at: context.now, failure: why });
+  if (skipped === queue) return step(context);
+  const from = attemptId(task, state.attempts);
+  const stop: readonly Directive[] = state.status === "running" ? [{ do: "stop", child: workerActorId(task, state.attempts) }] : [];
+  const next = { ...closeAccount(context, from), queue: skipped, asks: withoutAsks(context.asks, from) };
+  return step(next, ...stop, ...lossEvents(next, queue, task));
+}
+
+/** Events for a task that failed or was skipped, and for all that it took along. */
+export function lossEvents(context: RunContext, before: Queue, root: TaskId): readonly Directive[] {
+  const { plan, queue } = context;
+  if (!plan || !queue) return [];
+  return [root, ...dependantClosure(plan, root)].flatMap((task) => {
+    const [was, now] = [before.tasks[taskIndex(task)], queue.tasks[taskIndex(task)]];
+    if (!now?.failure || was?.status === now.status) return [];
+    if (now.status === "failed") return [emit(context, { type: "task.failed", task, attempt: Math.max(1, now.attempts), failure: now.failure })];
+    return now.status === "skipped" ? [emit(context, { type: "task.skipped", task, failure: now.failure })] : [];
+  });
+}
+
+/** The asks that no conversation of this attempt raised. */
+export const withoutAsks = (asks: readonly Ask[], from: string): readonly Ask[] => asks.filter((ask) => ask.from !== from);
+
+/** Puts what an attempt changes into words. */
+export function describeChange(change: Change, before: ModelChoice, after: ModelChoice): readonly string[] {
+  return [
+    ...(after.model === before.model ? [] : [`model ${before.model} -> ${after.model}`]),
+    ...(after.effort === before.effort ? [] : [`effort ${before.effort ?? "default"} -> ${after.effort ?? "default"}`]),
+    ...(after.maxTokens === before.maxTokens ? [] : [`max tokens ${before.maxTokens} -> ${after.maxTokens}`]),
+    ...(change.context === "trimmed" ? ["context cut to 60 %"] : []),
+    ...(change.issues ? ["told what failed before"] : []),
+  ];
+}
+
+/** True when one more restart is too many for the period. */
+export function isTooIntense({ restarts, now }: RunContext, { policy }: RunRules): boolean {
+  return restarts.filter((at) => at > now - policy.restarts.periodMs).length >= policy.restarts.intensity;
+}
+
+/** Records a restart; those outside the period are forgotten. */
+export function countRestart(context: RunContext, { policy }: RunRules): RunContext {
+  return { ...context, restarts: [...context.restarts.filter((at) => at > context.now - policy.restarts.periodMs), context.now] };
+}
+
+function finish(context: RunContext, { task, attempt }: Attempt, { report, at }: Extract<WorkerOutcome, { kind: "finished" }>): Step {
+  const { queue, plan } = context;
+  if (!queue || !plan) return step(context);
+  const position = taskIndex(task);
+  const { usd } = accountOf(context, attemptId(task, attempt));
+  const { ref, bytes } = report.output;
+  const settled = finishTask(queue, plan, { task, at: context.now, usd, result: { ref, bytes, summary: report.summary } });
+  const next = { ...context, queue: settled, reports: context.reports.with(position, report) };
+  const durationMs = Math.max(0, at - (queue.tasks[position]?.startedAt ?? at));
+  const files = report.changes.files.map(({ path }) => path);
+  return step(next, emit(next, { type: "task.finished", task, attempt, summary: report.summary, files, usd, durationMs }));
+}
+
+function decide(context: RunContext, live: Attempt, why: Failure, rules: RunRules): Step {
+  const next = nextAttemptStep(rules.policy, why.code, live.attempt);
+  if (typeof next === "object") return isTooIntense(context, rules) ? suspendTask(context, live, tooManyRestarts(rules, why)) : renew(context, live, { why, next, rules });
+  switch (next) {
+    case "suspend":
+      return suspendTask(context, live, why);
+    case "synthesize":
+      return sequence(lose(context, live, why, "failed"), goBroke);
+    case "skip":
+      return lose(context, live, why, "skipped");
+    case "ask":
+      return isOptional(context, live.task) || context.options.asks === "deny" ? giveUp(context, live, why) : escalate(context, live, why);
+    case "fail":
+      return giveUp(context, live, why);
+  }
+}
+
+const tooManyRestarts = ({ policy }: RunRules, cause: Failure): Failure =>
+  failure("RestartIntensity", `More than ${policy.restarts.intensity} restarts in ${policy.restarts.periodMs / 1000} s; the last was for ${cause.code}.`, { cause });
+
+function renew(context: RunContext, { task, attempt }: Attempt, about: { readonly why: Failure; readonly next: AttemptStep; readonly rules: RunRules }): Step {
+  const { why, next: plan, rules } = about;
+  const { queue } = context;
+  if (!queue) return step(context);
+  const adjustment = adjustmentOf(context, task);
+  const before = adjustment.choice ?? plannedChoice(context, task);
+  const after = adjustChoice(before, plan.change, context.models.orchestrator);
+  const issues = plan.change.issues ? [...adjustment.issues, `Attempt ${attempt} failed (${why.code}): ${why.message}`] : adjustment.issues;
+  const changes = describeChange(plan.change, before, after);
+  const drawn = draw(context.seed);
+  const wakeAt = context.now + Math.max(why.retryAfterMs ?? 0, waitBetween(plan.waitMs, drawn.value));
+  const from = attemptId(task, attempt);
+  const adjusted: RunContext = {
+    ...countRestart(context, rules),
+    seed: drawn.next,
+    queue: retryTask(queue, { task, wakeAt, failure: why, usd: accountOf(context, from).usd }),
+    adjustments: { ...context.adjustments, [task]: { choice: after, trimmed: adjustment.trimmed || plan.change.context === "trimmed", issues, changes } },
+    asks: withoutAsks(context.asks, from),
+  };
+  return step(adjusted, emit(adjusted, { type: "task.retrying", task, attempt, failure: why, changes: [...changes], wakeAt }), { do: "wake", name: from, dueAt: wakeAt });
+}
+
+function plannedChoice({ plan, workers, models }: RunContext, id: TaskId): ModelChoice {
+  const task = plan?.tasks[taskIndex(id)];
+  const card = workers.find(({ name }) => name === task?.worker);
+  return models.tiers[task?.tier ?? card?.tier ?? "sonnet"];
+}
+
+/** The task goes back in line and the run is suspended until a person mends what is wrong. */
+function suspendTask(context: RunContext, { task, attempt }: Attempt, why: Failure): Step {
+  const { queue } = context;
+  if (!queue) return step(context);
+  const usd = accountOf(context, attemptId(task, attempt)).usd;
+  const back = wakeTask(retryTask(queue, { task, wakeAt: context.now, failure: why, usd }), task);
+  return step({ ...context, queue: back, suspension: why });
+}
+
+const isOptional = ({ plan }: RunContext, task: TaskId): boolean => plan?.tasks[taskIndex(task)]?.optional ?? false;
+
+/** Nothing is left to try: an optional task is skipped, any other fails. */
+const giveUp = (context: RunContext, live: Attempt, why: Failure): Step => lose(context, live, why, isOptional(context, live.task) ? "skipped" : "failed");
+
+function lose(context: RunContext, { task, attempt }: Attempt, why: Failure, status: "failed" | "skipped"): Step {
+  const { queue, plan } = context;
+  if (!queue || !plan) return step(context);
+  const from = attemptId(task, attempt);
+  const { usd } = accountOf(context, from);
+  const at = context.now;
+  const lost = status === "failed" ? failTask(queue, plan, { task, at, failure: why, usd }) : skipTask(queue, plan, { task, at, failure: why });
+  const next = { ...context, queue: lost, asks: withoutAsks(context.asks, from) };
+  return step(next, ...lossEvents(next, queue, task));
+}
+
+/** A person is asked whether the task is to be tried again. */
+function escalate(context: RunContext, { task, attempt }: Attempt, why: Failure): Step {
+  const { queue, plan } = context;
+  if (!queue || !plan) return step(context);
+  const from = attemptId(task, attempt);
+  const label = plan.tasks[taskIndex(task)]?.label ?? task;
+  const ask: Ask = {
+    id: `${from}/escalation`,
+    kind: "escalation",
+    from: null,
+    text: `Task ${task} (${label}) failed ${attempt} times, last with ${why.code}: ${why.message} Try it again? No means that it fails.`,
+    detail: { task, code: why.code, message: why.message },
+    hash: digestOf(`${from}/${why.code}/${why.message}`),
+    at: context.now,
+  };
+  const next = { ...context, queue: askTask(queue, { task, failure: why, usd: accountOf(context, from).usd }), asks: [...withoutAsks(context.asks, from), ask] };
+  return step(next, emit(next, { type: "ask.opened", ask }));
+}

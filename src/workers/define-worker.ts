@@ -1,0 +1,151 @@
+// Workers as their authors write them: a name, what they are good at, and one of three ways to do the work.
+// The card (plain JSON) is what crosses into machines, prompts and events; schemas and functions stay here.
+import type { ActorLogic, AnyEventObject, Snapshot } from "xstate";
+import { z } from "zod";
+import { QuatrainError } from "../core/errors.ts";
+import type { Json } from "../core/json.ts";
+import type { DelegateInput, DelegateOutput } from "../protocol/delegate.ts";
+import type { Tier } from "../protocol/plan.ts";
+import type { Brief, EvidenceKind, WorkerCard } from "../protocol/work.ts";
+
+/** What a `perform` function may use. */
+export interface WorkerTools {
+  /** Aborted when the attempt is stopped. */
+  readonly signal: AbortSignal;
+  /** Absolute path of the attempt's own copy of the workspace; "" when the run has none. */
+  readonly workspace: string;
+  /** Tells watchers how it goes. */
+  readonly log: (text: string) => void;
+}
+
+/** A brief with its input typed by the worker's schema. */
+export type BriefFor<In> = Omit<Brief, "input"> & { readonly input: In };
+
+/** Fields that every worker has. */
+interface Common<Name extends string, I extends z.ZodType, O extends z.ZodType> {
+  /** Lower-case letters, digits and dashes; unique in a run. */
+  readonly name: Name;
+  /** What it is good at, in one or two sentences; the planner chooses by it. */
+  readonly description: string;
+  /** What a task must hand it. @default nothing */
+  readonly input?: I;
+  /** What it returns. @default free text */
+  readonly output?: O;
+  /** Commands that must exit 0 after each of its tasks. @default [] */
+  readonly acceptance?: readonly string[];
+  /** What must be shown before its success is believed. @default "files" for workers that may write, else "schema" */
+  readonly evidence?: EvidenceKind;
+  /** Most of its tasks at once. @default no cap of its own */
+  readonly cap?: number;
+}
+
+/** A worker whose work is done by a model. */
+interface ByModel {
+  /** What its model is told about the specialty. */
+  readonly instructions: string;
+  /** Tools it may use. @default read, write, edit, glob, grep, bash */
+  readonly tools?: readonly string[];
+  /** Class of its model. @default "sonnet" */
+  readonly tier?: Tier;
+  /** Most turns of one attempt. @default 40 */
+  readonly maxTurns?: number;
+}
+
+/** A worker whose work is done by a function: no model, no cost. */
+interface ByFunction<I extends z.ZodType, O extends z.ZodType> {
+  readonly perform: (brief: BriefFor<z.output<I>>, use: WorkerTools) => Promise<z.input<O>> | z.input<O>;
+}
+
+/** A state machine (or other actor logic) that does a worker's tasks; what it outputs is what came of it. */
+export type DelegateLogic = ActorLogic<Snapshot<DelegateOutput>, AnyEventObject, DelegateInput>;
+
+/** A worker whose work is done by a state machine of the user's. */
+interface ByMachine {
+  readonly machine: DelegateLogic;
+}
+
+/** A worker definition. `In` and `Out` are its input and output. */
+export interface Worker<Name extends string = string, In = unknown, Out = unknown> {
+  readonly name: Name;
+  readonly card: WorkerCard;
+  /** Checks an input; issues are worded for a model. Pure and total. */
+  readonly checkInput: (input: Json) => readonly string[];
+  /** Checks an output; issues are worded for a model. Pure and total. */
+  readonly checkOutput: (output: Json) => readonly string[];
+  readonly perform?: (brief: Brief, use: WorkerTools) => Promise<unknown>;
+  readonly machine?: DelegateLogic;
+  /** Only for types: never set. */
+  readonly types?: { readonly input: In; readonly output: Out };
+}
+
+const ALL_TOOLS = ["read", "write", "edit", "glob", "grep", "bash"];
+const WRITING_TOOLS = ["write", "edit", "bash"];
+
+/**
+ * Defines a worker. Throws QuatrainError "BadWorker" for a bad name, an empty description, a schema that JSON schema
+ * can't express, or not exactly one of `instructions`, `perform`, `machine`.
+ */
+export function defineWorker<const Name extends string, I extends z.ZodType = z.ZodNull, O extends z.ZodType = z.ZodString>(
+  definition: Common<Name, I, O> & (ByModel | ByFunction<I, O> | ByMachine),
+): Worker<Name, z.output<I>, z.output<O>> {
+  const { name, description, input, output } = definition;
+  if (!/^[a-z][a-z0-9-]{0,47}$/.test(name)) {
+    throw new QuatrainError("BadWorker", `A worker is named "${name}"; use lower-case letters, digits and dashes, beginning with a letter, 48 at most.`);
+  }
+  if (description.trim() === "") throw new QuatrainError("BadWorker", `Worker "${name}" has no description; the planner chooses by it.`);
+  const ways = ["instructions", "perform", "machine"].filter((way) => way in definition);
+  if (ways.length !== 1) {
+    throw new QuatrainError("BadWorker", `Worker "${name}" needs exactly one of instructions, perform and machine; it has ${ways.join(" and ") || "none"}.`);
+  }
+  return {
+    name,
+    card: cardOf(definition),
+    checkInput: (value) => issuesOf(input ?? z.null(), value),
+    checkOutput: (value) => issuesOf(output ?? z.string(), value),
+    ...("perform" in definition ? { perform: performOf(definition, input) } : {}),
+    ...("machine" in definition ? { machine: definition.machine } : {}),
+  };
+}
+
+function cardOf<I extends z.ZodType, O extends z.ZodType>(definition: Common<string, I, O> & (ByModel | ByFunction<I, O> | ByMachine)): WorkerCard {
+  const { name, description, acceptance = [], cap = null } = definition;
+  const byModel = "instructions" in definition ? definition : undefined;
+  const tools = byModel ? (byModel.tools ?? ALL_TOOLS) : [];
+  const writes = tools.some((tool) => WRITING_TOOLS.includes(tool));
+  return {
+    name,
+    description,
+    kind: byModel ? "model" : "perform" in definition ? "perform" : "machine",
+    instructions: byModel?.instructions ?? "",
+    tools,
+    evidence: definition.evidence ?? (writes ? "files" : "schema"),
+    acceptance,
+    tier: byModel?.tier ?? "sonnet",
+    inputSchema: schemaOf(name, definition.input),
+    outputSchema: schemaOf(name, definition.output),
+    cap,
+    maxTurns: byModel?.maxTurns ?? 40,
+  };
+}
+
+function schemaOf(name: string, schema: z.ZodType | undefined): Json {
+  if (!schema) return null;
+  try {
+    return z.json().parse(JSON.parse(JSON.stringify(z.toJSONSchema(schema, { io: "input" }))));
+  } catch (cause) {
+    throw new QuatrainError("BadWorker", `A schema of worker "${name}" can't be written as JSON schema; use plain objects, arrays, strings, numbers.`, { cause });
+  }
+}
+
+function performOf<I extends z.ZodType, O extends z.ZodType>(definition: ByFunction<I, O>, input: I | undefined) {
+  return async (brief: Brief, use: WorkerTools): Promise<unknown> => {
+    // The plan was checked with this schema; parsing again gives defaults and transforms their effect.
+    const parsed = (input ?? z.null()).parse(brief.input) as z.output<I>;
+    return definition.perform({ ...brief, input: parsed }, use);
+  };
+}
+
+function issuesOf(schema: z.ZodType, value: Json): readonly string[] {
+  const checked = schema.safeParse(value);
+  return checked.success ? [] : checked.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message));
+}

@@ -1,0 +1,95 @@
+// Carries a result into the user's folder.
+//   A1  Nothing is written while any file is not as the run found it (or already as the result wants it).
+//   A2  No write goes through a link.
+//   A3  Done twice, or again after an interruption, the outcome is the same.
+import { constants } from "node:fs";
+import { chmod, copyFile, lstat, mkdir, rename, rm, rmdir, unlink } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import path from "node:path";
+import { besides, hashFile, placeAt } from "./disk.ts";
+import { systemCodeOf, WorkspaceError } from "./errors.ts";
+import type { FileChange } from "./port.ts";
+
+/** Carries changes into `target`, taking new contents from the folder `from`. Rejects with `WorkspaceChanged` by A1. */
+export async function applyChanges(
+  files: readonly FileChange[],
+  folders: { readonly from: string; readonly target: string },
+): Promise<void> {
+  const deleted = new Set(files.filter((file) => file.hash === null).map((file) => file.path));
+  const changed: string[] = [];
+  for (const file of files) if (!(await isAsExpected(file, { target: folders.target, deleted }))) changed.push(file.path);
+  if (changed.length > 0) throw changedError(changed, folders.target);
+  for (const file of files) if (file.hash === null) await remove(file.path, folders.target);
+  for (const file of files) if (file.hash !== null) await write(file, folders);
+}
+
+async function isAsExpected(
+  file: FileChange,
+  { target, deleted }: { readonly target: string; readonly deleted: ReadonlySet<string> },
+): Promise<boolean> {
+  const words = file.path.split("/");
+  for (let length = 1; length < words.length; length += 1) {
+    const above = words.slice(0, length).join("/");
+    const status = await statusOf(placeAt(target, above));
+    if (status === null) return file.baseHash === null || file.hash === null;
+    if (!status.isDirectory()) return status.isFile() && deleted.has(above);
+  }
+  const place = placeAt(target, file.path);
+  const status = await statusOf(place);
+  // A folder in the way of a new file is fine if its files are deleted first; rmdir and rename will tell.
+  if (status === null || status.isDirectory()) return file.baseHash === null || file.hash === null;
+  if (!status.isFile()) return false;
+  const { hash } = await hashFile(place, status.size);
+  return hash === file.baseHash || hash === file.hash;
+}
+
+async function remove(file: string, target: string): Promise<void> {
+  const place = placeAt(target, file);
+  if ((await statusOf(place))?.isFile()) await unlink(place);
+  const words = file.split("/");
+  for (let length = words.length - 1; length > 0; length -= 1) {
+    const isRemoved = await rmdir(placeAt(target, words.slice(0, length).join("/"))).then(
+      () => true,
+      () => false,
+    );
+    if (!isRemoved) return;
+  }
+}
+
+async function write(file: FileChange, folders: { readonly from: string; readonly target: string }): Promise<void> {
+  const place = placeAt(folders.target, file.path);
+  const partial = besides(place);
+  const old = await statusOf(place);
+  if (old?.isDirectory()) throw changedError([file.path], folders.target);
+  await mkdir(path.dirname(place), { recursive: true });
+  try {
+    await copyFile(placeAt(folders.from, file.path), partial, constants.COPYFILE_FICLONE);
+    await chmod(partial, modeOf(file, old));
+    await rename(partial, place);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+/** A file keeps the mode that the user gave it, but for the executable bits when the result wants them otherwise. */
+function modeOf(file: FileChange, old: Stats | null): number {
+  const mode = old === null ? 0o644 : old.mode & 0o777;
+  if (((mode & 0o100) !== 0) === file.executable) return mode;
+  return file.executable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111;
+}
+
+async function statusOf(place: string): Promise<Stats | null> {
+  try {
+    return await lstat(place);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(systemCodeOf(error) ?? "")) return null;
+    throw error;
+  }
+}
+
+function changedError(files: readonly string[], target: string): WorkspaceError {
+  const shown = files.slice(0, 10).join(", ") + (files.length > 10 ? ` and ${files.length - 10} more` : "");
+  const message = `${target} was changed since the run began: ${shown}. Put these files back, or take the result over by hand.`;
+  return new WorkspaceError("WorkspaceChanged", message, { files });
+}
