@@ -113,7 +113,7 @@ function fetchPackage(folder, name, version) {
       "--loglevel=error",
       `${name}@${version}`,
     ];
-    must(`fetching ${name}@${version}`, "npm", words, { cwd: home });
+    must("npm", words, { cwd: home, what: `fetching ${name}@${version}` });
   }
   return installed;
 }

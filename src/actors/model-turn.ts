@@ -4,7 +4,7 @@ import { filter, map, takeUntil, tap } from "rxjs/operators";
 import { fromEvent } from "rxjs";
 import { failure } from "../core/failure.ts";
 import { effect } from "../host/effect.ts";
-import { laneOf, signalOf } from "../model/governor.ts";
+import { laneOf } from "../model/governor.ts";
 import type { Governor } from "../model/governor.ts";
 import type { ModelPort } from "../model/port.ts";
 import type { TurnDelta, TurnOutcome } from "../protocol/turn.ts";
@@ -18,7 +18,7 @@ export interface ModelTurnPorts {
   readonly onDelta?: (delta: TurnDelta) => void;
 }
 
-/** The `modelTurn` effect: idempotent (a turn lost in a crash is asked and paid again), held while the run is. */
+/** The `modelTurn` effect: idempotent (a turn lost in a crash is asked and paid again), held while the run is. The port itself teaches the governor. */
 export function modelTurn({ model, governor, onDelta }: ModelTurnPorts): RunActors["modelTurn"] {
   const laneOfInput = ({ request }: ModelTurnInput): string => laneOf(request.parameters.choice);
   return effect<ModelTurnInput, ModelTurnOutput>(
@@ -35,8 +35,6 @@ export function modelTurn({ model, governor, onDelta }: ModelTurnPorts): RunActo
         ),
         { defaultValue: NOTHING },
       );
-      const lesson = signalOf(outcome);
-      if (lesson) governor.learned(laneOfInput(input), lesson);
       return { outcome, lost };
     },
   );

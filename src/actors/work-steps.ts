@@ -106,7 +106,7 @@ async function attempted<T extends object>(work: () => Promise<T>): Promise<Atte
 
 function codeOf(error: unknown): FailureCode {
   const code: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "code") : undefined;
-  if (code === "ENOSPC" || code === "EROFS") return "StoreFull";
+  if (code === "WorkspaceFull" || code === "ArtifactNotWritten") return "StoreFull";
   return typeof code === "string" && isFailureCode(code) ? code : "WorkspaceFailed";
 }
 

@@ -35,7 +35,8 @@ export class Performer {
     const { job } = entry.effect;
     entry.phase = "performing";
     if (job.dueAt !== undefined) {
-      entry.timer = this.#options.timers.add(job.dueAt, () => this.#fire(entry));
+      if (job.dueAt <= this.#options.clock.now()) this.#fire(entry);
+      else entry.timer = this.#options.timers.add(job.dueAt, () => this.#fire(entry));
       return;
     }
     this.#count++;

@@ -60,6 +60,11 @@ export class Timers {
     return this.#heap.length - this.#dead;
   }
 
+  /** How many the heap holds, cancelled ones included (T2). */
+  get held(): number {
+    return this.#heap.length;
+  }
+
   #dropDead(): void {
     while (this.#heap[0]?.cancelled) {
       this.#pop();

@@ -49,9 +49,19 @@ export interface RunInput {
   readonly plan: Plan | null;
   readonly models: RunModels;
   readonly options: RunOptions;
+  /** What a resume needs to build the same world again; the machine does not look at it. */
+  readonly world: RunWorld;
   /** Host time of the start, ms. */
   readonly at: number;
   readonly seed: number;
+}
+
+/** Where a run works and with whom. */
+export interface RunWorld {
+  /** Absolute path of the user's folder; null for text only. */
+  readonly workspace: string | null;
+  /** Names of the workers, in order. */
+  readonly workers: readonly string[];
 }
 
 /** The run's own conversations. */
@@ -158,13 +168,14 @@ const NOTHING: RunInput = {
     maxTasks: 40,
     hasWorkspace: false,
   },
+  world: { workspace: null, workers: [] },
   at: 0,
   seed: 0,
 };
 
 /** The first context. Safe on undefined input, since explorers build machines without any. */
 export function startRun(input: RunInput | undefined, { cards }: RunRules): RunContext {
-  const { plan, at, ...given } = input ?? NOTHING;
+  const { plan, at, world: _world, ...given } = input ?? NOTHING;
   const empty: RunContext = {
     ...given,
     workers: cards,

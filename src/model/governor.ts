@@ -32,7 +32,10 @@ export interface Governor {
    * then the place is kept and woken later, and must ask again.
    */
   enter(lane: string, place: Place): (() => void) | undefined;
-  /** Tells how a call of the lane ended. A call that was cancelled or refused for its content teaches nothing. */
+  /**
+   * Tells how a call of the lane ended. A call that was cancelled or refused for its content teaches nothing (see
+   * `signalOf`), and neither does one of a lane that nobody entered.
+   */
   learned(lane: string, signal: LaneSignal): void;
   /** All lanes, sorted by name: now and at each change. Never completes. */
   readonly states$: Observable<readonly LaneState[]>;
@@ -116,18 +119,18 @@ class LaneQueue {
       if (!inside) return;
       inside = false;
       this.#set({ ...this.#state, inFlight: this.#state.inFlight - 1 });
-      this.#wakeIfRoom();
+      this.#wakeIfRoom(place.clock.now());
     };
   }
 
   learned(signal: LaneSignal): void {
-    const now = this.#clock?.now() ?? Date.now();
+    if (!this.#clock) return;
+    const now = this.#clock.now();
     this.#set(taught(atMoment(this.#state, now), signal, { now, settings: this.#settings }));
-    this.#wakeIfRoom();
+    this.#wakeIfRoom(now);
   }
 
-  #wakeIfRoom(): void {
-    const now = this.#clock?.now() ?? Date.now();
+  #wakeIfRoom(now: number): void {
     if (hasRoom(atMoment(this.#state, now))) this.#wake([...this.#places]);
     else for (const clock of new Set([...this.#places].map((place) => place.clock))) this.#arm(clock);
   }

@@ -28,7 +28,8 @@ export function exhaustedMs(headers: HeadersLike, now: number): number | undefin
 
 /** Measured by the server's own clock where it tells the time, since ours may be wrong. */
 function untilMs(moment: string, headers: HeadersLike, now: number): number | undefined {
-  const then = Date.parse(moment);
+  // Date.parse takes bare numbers for years; moments in headers are spelled with letters.
+  const then = /[a-z]/i.test(moment) ? Date.parse(moment) : Number.NaN;
   const theirs = Date.parse(headers.get("date") ?? "");
   const wait = then - (Number.isNaN(theirs) ? now : theirs);
   return Number.isNaN(wait) ? undefined : Math.max(0, wait);

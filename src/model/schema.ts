@@ -100,6 +100,8 @@ function arrayShape(schema: Schema, place: Place): Record<string, Json> {
 function leftOver(schema: Schema, kept: Schema): string {
   const rules = Object.entries(schema).filter(([key, value]) => {
     const known = key in kept || NOTES.has(key) || ["description", "type", "oneOf", "const", "enum", "required"].includes(key);
+    // The pattern beside a kept format is zod's spelling of that format.
+    if (key === "pattern" && "format" in kept) return false;
     // zod bounds every integer by what a double holds exactly: true, but no news.
     return !known && Math.abs(Number(value)) !== Number.MAX_SAFE_INTEGER;
   });

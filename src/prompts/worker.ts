@@ -15,6 +15,10 @@ export interface WorkerData {
   readonly hasWorkspace: boolean;
   /** JSON schema of the answer; null for free text. */
   readonly outputSchema: Json;
+  /** Paths it may create or change. @default none named */
+  readonly writes?: readonly string[];
+  /** Commands that must exit 0 when it is done. @default none named */
+  readonly acceptance?: readonly string[];
 }
 
 /** Does one task. Its `format` is null because the shape is the worker's own: see `workerFormat`. */
@@ -25,7 +29,7 @@ export const workerPrompt: Prompt<WorkerData> = {
     `${RULES}\n\n${hasWorkspace ? IN_FILES : IN_TEXT}\n\n${READING_PARTS}`,
     `Your specialty: ${oneLine(card.name)}.\n\n${card.instructions.trim()}\n\n${outputSchema === null ? FREE_ANSWER : shapedAnswer(outputSchema)}`,
   ],
-  user: ({ brief }) => `This is your brief. Do the task.\n\n${renderParts(briefParts(brief))}`,
+  user: (data) => `This is your brief. Do the task.\n\n${renderParts(briefParts(data))}`,
   format: null,
 };
 
@@ -87,7 +91,7 @@ function shapedAnswer(schema: Json): string {
   return `Your final answer is one JSON value and nothing around it, with the content that output_format asks for and the shape of this JSON schema:\n${stableStringify(schema)}`;
 }
 
-function briefParts(brief: Brief): readonly Part[] {
+function briefParts({ brief, writes = [], acceptance = [] }: WorkerData): readonly Part[] {
   const { task, constraints, output_format, input, files, dependencies, issues } = brief;
   const planned = (name: string, text: string): Part => ({ name, origin: "orchestrator", kind: "instruction", text });
   return [
@@ -96,6 +100,8 @@ function briefParts(brief: Brief): readonly Part[] {
     planned("output_format", output_format),
     { name: "input", origin: "orchestrator", kind: "data", text: input === null ? "" : jsonText(input) },
     { name: "files to read first", origin: "orchestrator", kind: "data", text: bulletList(files.map(pathText)) },
+    { name: "files you may create or change", origin: "orchestrator", kind: "data", text: bulletList(writes.map(pathText)) },
+    { name: "acceptance: commands that must exit 0", origin: "orchestrator", kind: "data", text: bulletList(acceptance) },
     ...dependencies.map(({ label, worker, output }): Part => ({
       name: `result of ${label}`,
       origin: `worker ${worker}`,

@@ -185,6 +185,6 @@ function placeOf(list: readonly number[], priorities: readonly number[], at: num
 
 /** Adds to an own entry of a record; the entry is created where there is none, whatever its name. */
 function bump(record: Record<string, number>, name: string, step: number): void {
-  const value = (Object.hasOwn(record, name) ? (record[name] ?? 0) : 0) + step;
-  Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
+  if (Object.hasOwn(record, name)) record[name] = (record[name] ?? 0) + step;
+  else Object.defineProperty(record, name, { value: step, enumerable: true, configurable: true, writable: true });
 }

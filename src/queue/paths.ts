@@ -4,6 +4,7 @@ import { hasControls, hasShapeless } from "./labels.ts";
 
 /** Longest path that is looked at. */
 const LONGEST_PATH = 1024;
+const MOST_COMPARISONS = 200_000;
 
 /** A path in our spelling, or why it is none. */
 export type PathReading =
@@ -43,25 +44,42 @@ export function overlapsOf(
   const root: Branch = { claims: new Map(), below: new Map() };
   for (const [owner, { paths }] of owners.entries()) {
     for (const path of paths) {
-      const claims = trail(root, path).at(-1)?.claims;
-      if (claims && !claims.has(owner)) claims.set(owner, path);
+      const { claims } = branchOf(root, path);
+      if (!claims.has(owner)) claims.set(owner, path);
     }
   }
-  const found = new Map<string, Overlap>();
+  const found = new Map<number, Overlap>();
   let comparisons = 0;
-  for (const [owner, { paths }] of owners.entries()) {
-    for (const path of paths) {
-      for (const [other, otherPath] of trail(root, path).flatMap((branch) => [...branch.claims])) {
-        if (found.size >= most || ++comparisons > 200_000) return [...found.values()];
-        if (other === owner) continue;
-        const [first, second] = other < owner ? [other, owner] : [owner, other];
-        const key = `${first} ${second}`;
-        if (found.has(key) || isOrdered(first, second)) continue;
-        found.set(key, { first, second, paths: other < owner ? [otherPath, path] : [path, otherPath] });
-      }
-    }
+  const compare = (one: Claim, two: Claim): void => {
+    const [lower, higher] = one[0] < two[0] ? [one, two] : [two, one];
+    const [first, second] = [lower[0], higher[0]];
+    const key = first * owners.length + second;
+    comparisons += 1;
+    if (first === second || found.has(key) || isOrdered(first, second)) return;
+    found.set(key, { first, second, paths: [lower[1], higher[1]] });
+  };
+  for (const [claim, other] of touchingClaims(root)) {
+    if (found.size >= most || comparisons >= MOST_COMPARISONS) break;
+    compare(claim, other);
   }
   return [...found.values()];
+}
+
+type Claim = readonly [owner: number, path: string];
+
+/** Every pair of claims of which one covers the other, once. */
+function* touchingClaims(root: Branch): Generator<readonly [Claim, Claim]> {
+  const open: { readonly branch: Branch; readonly above: readonly Claim[] }[] = [{ branch: root, above: [] }];
+  // The list grows while it is walked, from the root downwards.
+  for (const { branch, above } of open) {
+    const claims = [...branch.claims];
+    for (const [at, claim] of claims.entries()) {
+      for (const other of above) yield [other, claim];
+      for (const other of claims.slice(at + 1)) yield [claim, other];
+    }
+    const covering = claims.length > 0 ? [...above, ...claims] : above;
+    for (const below of branch.below.values()) open.push({ branch: below, above: covering });
+  }
 }
 
 interface Branch {
@@ -70,17 +88,15 @@ interface Branch {
   readonly below: Map<string, Branch>;
 }
 
-/** The branches from the root to where a path stands; they are grown where they are missing. */
-function trail(root: Branch, path: string): Branch[] {
-  const branches = [root];
+/** The branch where a path stands; branches on the way there are grown where they are missing. */
+function branchOf(root: Branch, path: string): Branch {
   let branch = root;
   for (const segment of coverOf(path)) {
     const next = branch.below.get(segment) ?? { claims: new Map<number, string>(), below: new Map<string, Branch>() };
     branch.below.set(segment, next);
-    branches.push(next);
     branch = next;
   }
-  return branches;
+  return branch;
 }
 
 /** The segments that a path covers everything below of. Square brackets are no wildcard: routers put them into file names. */

@@ -61,18 +61,19 @@ function walk(dependencies: ReadonlyArray<readonly number[]>): {
 
 /** The shortest path between two tasks along dependencies, both ends included. There is one for the edges this is asked for. */
 function pathBetween(dependencies: ReadonlyArray<readonly number[]>, from: number, to: number): number[] {
-  const cameFrom = new Map<number, number>([[from, from]]);
+  const cameFrom = dependencies.map((): number | undefined => undefined);
+  cameFrom[from] = from;
   const open = [from];
   for (const at of open) {
     if (at === to) break;
     for (const next of dependencies[at] ?? []) {
-      if (cameFrom.has(next)) continue;
-      cameFrom.set(next, at);
+      if (cameFrom[next] !== undefined) continue;
+      cameFrom[next] = at;
       open.push(next);
     }
   }
   const path = [to];
-  for (let at = to; at !== from; path.push(at)) at = cameFrom.get(at) ?? from;
+  for (let at = to; at !== from; path.push(at)) at = cameFrom[at] ?? from;
   return path.toReversed();
 }
 

@@ -13,7 +13,7 @@ import { oneLine } from "../core/text.ts";
 import type { Plan } from "../protocol/plan.ts";
 import { QueueDraft, comparePriority } from "./draft.ts";
 import { dependantClosure, indexOf } from "./plan-index.ts";
-import { learnDuration, urgencyOf } from "./priorities.ts";
+import { firstUrgency, learnDuration } from "./priorities.ts";
 import { canStart, roomByWorker } from "./queries.ts";
 import { isSettledStatus } from "./state.ts";
 import type { Queue, TaskResult, TaskState, TaskStatus } from "./state.ts";
@@ -27,7 +27,7 @@ export interface QueueOptions {
   readonly concurrency: number;
   /** Most tasks of one worker at once, by worker name; at least 1. */
   readonly caps?: Readonly<Record<string, number>>;
-  /** Durations known beforehand, in ms, by task id. */
+  /** Durations known beforehand, in ms, by task id. Where all tasks have one, the order takes the competition for places into account. */
   readonly estimates?: Readonly<Record<string, number>>;
 }
 
@@ -47,7 +47,11 @@ export function createQueue(plan: Plan, options: QueueOptions): Queue {
     const status = waitingFor === 0 ? "ready" : "waiting";
     return { id: task.id, label: task.label, worker: task.worker, status, ...start, usd: 0, result: null, failure: null };
   });
-  const urgency = urgencyOf(plan, { learnt: {}, estimates: options.estimates ?? {} });
+  const concurrency = limitOf(options.concurrency, tasks.length);
+  const caps = Object.fromEntries(
+    Object.entries(options.caps ?? {}).map(([worker, cap]) => [worker, limitOf(cap, tasks.length)]),
+  );
+  const urgency = firstUrgency(plan, { estimates: options.estimates ?? {}, concurrency, caps });
   const ready = [...tasks.keys()].filter((at) => tasks[at]?.status === "ready");
   const readyBy = new Map<string, number>();
   for (const at of ready) readyBy.set(tasks[at]?.worker ?? "", (readyBy.get(tasks[at]?.worker ?? "") ?? 0) + 1);
@@ -59,8 +63,8 @@ export function createQueue(plan: Plan, options: QueueOptions): Queue {
     counts: { ...NONE, ready: ready.length, waiting: tasks.length - ready.length },
     readyBy: Object.fromEntries(readyBy),
     runningBy: {},
-    concurrency: limitOf(options.concurrency, tasks.length),
-    caps: Object.fromEntries(Object.entries(options.caps ?? {}).map(([worker, cap]) => [worker, limitOf(cap, tasks.length)])),
+    concurrency,
+    caps,
     ...urgency,
   };
 }

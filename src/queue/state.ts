@@ -76,7 +76,7 @@ export interface Queue {
   readonly concurrency: number;
   /** Most tasks of one worker running at once; a worker without an entry has no cap of its own. */
   readonly caps: Readonly<Record<string, number>>;
-  /** For each task, the longest path of work from its start to the end of the plan, itself included. */
+  /** For each task, the work from its start to the end of the plan, itself included: along the longest path, or as rehearsed. */
   readonly priorities: readonly number[];
   /** What `priorities` counts: hops while no duration is known, else ms. */
   readonly unit: "hops" | "ms";

@@ -15,40 +15,47 @@ export async function applyChanges(
   files: readonly FileChange[],
   folders: { readonly from: string; readonly target: string },
 ): Promise<void> {
-  const deleted = new Set(files.filter((file) => file.hash === null).map((file) => file.path));
   const changed: string[] = [];
-  for (const file of files) if (!(await isAsExpected(file, { target: folders.target, deleted }))) changed.push(file.path);
+  for (const file of files) if (!(await isAsExpected(file, { target: folders.target, files }))) changed.push(file.path);
   if (changed.length > 0) throw changedError(changed, folders.target);
   for (const file of files) if (file.hash === null) await remove(file.path, folders.target);
   for (const file of files) if (file.hash !== null) await write(file, folders);
 }
 
-async function isAsExpected(
-  file: FileChange,
-  { target, deleted }: { readonly target: string; readonly deleted: ReadonlySet<string> },
-): Promise<boolean> {
-  const words = file.path.split("/");
-  for (let length = 1; length < words.length; length += 1) {
-    const above = words.slice(0, length).join("/");
-    const status = await statusOf(placeAt(target, above));
-    if (status === null) return file.baseHash === null || file.hash === null;
-    if (!status.isDirectory()) return status.isFile() && deleted.has(above);
+interface Whole {
+  readonly target: string;
+  /** All changes that are carried over together. */
+  readonly files: readonly FileChange[];
+}
+
+async function isAsExpected(file: FileChange, { target, files }: Whole): Promise<boolean> {
+  const mayBeMissing = file.baseHash === null || file.hash === null;
+  for (const folder of foldersAbove(file.path)) {
+    const status = await statusOf(placeAt(target, folder));
+    if (status === null) return mayBeMissing;
+    if (!status.isDirectory()) return mayBeMissing && status.isFile() && files.some((other) => other.path === folder);
   }
   const place = placeAt(target, file.path);
   const status = await statusOf(place);
-  // A folder in the way of a new file is fine if its files are deleted first; rmdir and rename will tell.
-  if (status === null || status.isDirectory()) return file.baseHash === null || file.hash === null;
+  if (status === null) return mayBeMissing;
+  // A file that becomes a folder, or a folder a file: the changes below it say so.
+  if (status.isDirectory()) return mayBeMissing && files.some((other) => other.path.startsWith(`${file.path}/`));
   if (!status.isFile()) return false;
   const { hash } = await hashFile(place, status.size);
   return hash === file.baseHash || hash === file.hash;
 }
 
+/** `a`, `a/b` for `a/b/c`. */
+function foldersAbove(file: string): readonly string[] {
+  const words = file.split("/");
+  return words.slice(1).map((_, index) => words.slice(0, index + 1).join("/"));
+}
+
 async function remove(file: string, target: string): Promise<void> {
   const place = placeAt(target, file);
   if ((await statusOf(place))?.isFile()) await unlink(place);
-  const words = file.split("/");
-  for (let length = words.length - 1; length > 0; length -= 1) {
-    const isRemoved = await rmdir(placeAt(target, words.slice(0, length).join("/"))).then(
+  for (const folder of foldersAbove(file).toReversed()) {
+    const isRemoved = await rmdir(placeAt(target, folder)).then(
       () => true,
       () => false,
     );

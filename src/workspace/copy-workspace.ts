@@ -4,6 +4,7 @@
 //   W3  Folders appear whole: a crash leaves a `.partial-` folder, never half a copy under a good name.
 import { lstat, mkdir, realpath, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { QuatrainError } from "../core/errors.ts";
 import { applyChanges } from "./apply.ts";
 import { captureBase } from "./base.ts";
 import { forEach, hashFile, placeAt, privateFolder, writeWhole } from "./disk.ts";
@@ -43,14 +44,12 @@ export function copyWorkspace(options: CopyWorkspaceOptions): WorkspacePort {
   const desk = deskOf(options);
   return {
     prepare: (attempt) => guarded(() => prepare(desk, attempt)),
+    rootOf: ({ run, attempt }) => desk.attemptFolder(run, attempt),
     commit: (attempt) => guarded(() => commit(desk, attempt)),
     changes: (ref) => guarded(() => readChanges(desk.objects, ref)),
     integrate: (run) => guarded(() => integrate(desk, run)),
     apply: ({ run }) => guarded(() => apply(desk, run)),
-    discard: ({ run, attempt }) =>
-      guarded(() =>
-        rm(attempt === undefined ? desk.runFolder(run) : desk.attemptFolder(run, attempt), { recursive: true, force: true }),
-      ),
+    discard: ({ run, attempt }) => guarded(() => discard(desk, run, attempt)),
   };
 }
 
@@ -63,15 +62,18 @@ interface Desk {
   attemptFolder(run: string, attempt: string): string;
   resultFolder(run: string): string;
   base(run: string): Promise<Materials>;
+  forget(run: string): void;
 }
 
 function deskOf(options: CopyWorkspaceOptions): Desk {
   const source = path.resolve(options.path);
   const state = path.resolve(options.state ?? path.join(source, ".quatrain"));
+  if (state === source)
+    throw new QuatrainError("BadOption", `The state of a workspace can't be kept in ${source} itself. Name another folder.`);
   const limits = { ...defaultLimits, ...options.limits };
   const objects = objectsIn(path.join(state, "objects"));
   const runFolder = (run: string): string => path.join(state, "runs", safeName(run));
-  // Captures under way, so that the first attempts of a run, which start at once, share one.
+  // The first attempts of a run start at once: they share one capture.
   const captures = new Map<string, Promise<Materials>>();
 
   const capture = async (run: string): Promise<Materials> => {
@@ -90,10 +92,14 @@ function deskOf(options: CopyWorkspaceOptions): Desk {
     attemptFolder: (run, attempt) => path.join(runFolder(run), "attempts", safeName(attempt)),
     resultFolder: (run) => path.join(runFolder(run), "result"),
     base(run) {
-      const running = captures.get(run) ?? capture(run).finally(() => captures.delete(run));
-      captures.set(run, running);
-      return running;
+      const known = captures.get(run);
+      if (known) return known;
+      const capturing = capture(run);
+      captures.set(run, capturing);
+      capturing.catch(() => captures.delete(run));
+      return capturing;
     },
+    forget: (run) => captures.delete(run),
   };
 }
 
@@ -104,7 +110,7 @@ async function prepare(desk: Desk, options: AttemptOptions) {
   const folder = desk.attemptFolder(options.run, options.attempt);
   await privateFolder(path.dirname(folder));
   await materialize(tree, folder, { materials, ...signalOf(options) });
-  return { root: await realpath(folder), conflicts, skipped: materials.manifest.skipped };
+  return { root: folder, conflicts, skipped: materials.manifest.skipped };
 }
 
 async function commit(desk: Desk, options: AttemptOptions) {
@@ -143,7 +149,7 @@ async function integrate(
   await rm(path.join(folder, "changes.json"), { force: true });
   await materialize(tree, root, { materials, ...signalOf(options) });
   await writeWhole(path.join(folder, "changes.json"), changesText(files));
-  return { root: await realpath(root), files, conflicts };
+  return { root, files, conflicts };
 }
 
 async function apply(desk: Desk, run: string): Promise<{ readonly files: readonly string[] }> {
@@ -154,6 +160,12 @@ async function apply(desk: Desk, run: string): Promise<{ readonly files: readonl
   const files = parseChanges(text, file);
   await applyChanges(files, { from: path.join(desk.resultFolder(run), "tree"), target: desk.source });
   return { files: files.map((change) => change.path) };
+}
+
+async function discard(desk: Desk, run: string, attempt: string | undefined): Promise<void> {
+  if (attempt === undefined) desk.forget(run);
+  const folder = attempt === undefined ? desk.runFolder(run) : desk.attemptFolder(run, attempt);
+  await rm(folder, { recursive: true, force: true });
 }
 
 async function readChanges(objects: Objects, ref: string): Promise<WorkspaceChanges> {

@@ -8,6 +8,7 @@ export function noWorkspace(): WorkspacePort {
   const nothing = { ref: hashOf(changesText([])), files: [], skipped: [] };
   return {
     prepare: () => Promise.resolve({ root: "", conflicts: [], skipped: [] }),
+    rootOf: () => "",
     commit: () => Promise.resolve(nothing),
     changes: (ref) => Promise.resolve({ ref, files: [] }),
     integrate: () => Promise.resolve({ root: "", files: [], conflicts: [] }),

@@ -43,7 +43,7 @@ export interface WorkspaceConflict extends Conflict {
 
 /** A fresh copy for an attempt. */
 export interface PreparedWorkspace {
-  /** Absolute real path of the copy; empty for jobs without files. */
+  /** Absolute path of the copy, the one that `rootOf` tells; empty for jobs without files. */
   readonly root: string;
   readonly conflicts: readonly WorkspaceConflict[];
   readonly skipped: readonly SkippedFile[];

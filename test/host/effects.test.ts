@@ -1,4 +1,4 @@
-import { type AnyActorLogic, createActor, setup } from "xstate";
+import { type AnyStateMachine, createActor, setup } from "xstate";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
@@ -112,7 +112,10 @@ describe("keys", () => {
   });
 
   it("tell siblings with the same invoke ids apart, three deep", async () => {
-    const leaf = setup({ types: { input: {} as { n: number } }, actors: { work: work(({ n }) => n) } }).createMachine({
+    const leaf = setup({
+      types: { context: {} as { n: number }, input: {} as { n: number } },
+      actors: { work: work(({ n }) => n) },
+    }).createMachine({
       context: ({ input }) => input,
       initial: "a",
       states: {
@@ -120,7 +123,7 @@ describe("keys", () => {
           invoke: {
             id: "turn",
             src: "work",
-            input: ({ context }) => ({ key: "1", n: (context as { n: number }).n }),
+            input: ({ context }) => ({ key: "1", n: context.n }),
             onDone: "b",
           },
         },
@@ -128,12 +131,12 @@ describe("keys", () => {
       },
       output: ({ event }) => event,
     });
-    const nest = (logic: AnyActorLogic) =>
-      setup({ types: { input: {} as { n: number } }, actors: { logic } }).createMachine({
-        context: ({ input }) => ({ input }),
+    const nest = (logic: AnyStateMachine) =>
+      setup({ types: { context: {} as { n: number }, input: {} as { n: number } }, actors: { logic } }).createMachine({
+        context: ({ input }) => input,
         initial: "a",
         states: {
-          a: { invoke: { id: "inner", src: "logic", input: ({ context }) => (context as { input: object }).input, onDone: "b" } },
+          a: { invoke: { id: "inner", src: "logic", input: ({ context }: { context: { n: number } }) => context, onDone: "b" } },
           b: { type: "final" },
         },
       });

@@ -14,7 +14,7 @@ const { endpoints: _e, ...models } = resolveModels({}, new Date("2026-11-22"));
 const input: RunInput = {
   runId: "r-1", request: "add login", mode: "auto", plan: null, models,
   options: { concurrency: 4, review: false, asks: "deny", permissions: defaultPermissions, budgetUsd: null, maxTasks: 40, hasWorkspace: true },
-  at: 1000, seed: 1,
+  world: { workspace: null, workers: [] }, at: 1000, seed: 1,
 };
 
 describe("a first run", () => {

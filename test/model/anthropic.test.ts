@@ -21,7 +21,10 @@ import { FakeClock, KEY, messageStart, NOW, outcomeOf, READ_TOOL, sse, textBlock
 
 const open: StandIn[] = [];
 
-async function start(brain: Brain | BrainAnswer, options: Partial<StandInOptions> = {}): Promise<{ server: StandIn; port: ModelPort }> {
+async function start(
+  brain: Brain | BrainAnswer,
+  options: Partial<StandInOptions> = {},
+): Promise<{ server: StandIn; port: ModelPort }> {
   const server = await standIn({ brain: typeof brain === "function" ? brain : scriptedBrain([{ answer: brain }]), ...options });
   open.push(server);
   return { server, port: clientOf(server) };
@@ -49,14 +52,20 @@ describe("a turn that goes well", () => {
     expect(outcome).toMatchObject({ kind: "answered", stop: "end_turn", model: "claude-sonnet-5-5" });
     expect(outcome?.requestId).toBe(server.requests[0]?.requestId);
     const billed = server.requests[0]?.usage;
-    expect(outcome?.usage).toMatchObject({ inputTokens: billed?.input_tokens, outputTokens: billed?.output_tokens, estimated: false });
+    expect(outcome?.usage).toMatchObject({
+      inputTokens: billed?.input_tokens,
+      outputTokens: billed?.output_tokens,
+      estimated: false,
+    });
     expect(outcome?.usd).toBeGreaterThan(0);
     expect(server.invalid).toEqual([]);
   });
 
   it("runs a tool loop whose requests the API accepts, thinking sent back unchanged", async () => {
     const { server, port } = await start(
-      scriptedBrain([{ answer: [{ content: [{ thinking: "look" }, { tool: "read", input: { path: "a.txt" } }] }, { content: ["done"] }] }]),
+      scriptedBrain([
+        { answer: [{ content: [{ thinking: "look" }, { tool: "read", input: { path: "a.txt" } }] }, { content: ["done"] }] },
+      ]),
     );
     const first = await outcomeOf(port, turnRequest({ tools: [READ_TOOL] }));
     expect(first).toMatchObject({ kind: "answered", stop: "tool_use" });
@@ -75,7 +84,9 @@ describe("a turn that goes well", () => {
   });
 
   it("sends a schema that the API takes and leaves the decoding to the caller", async () => {
-    const schema = jsonSchemaOf(z.object({ tasks: z.array(z.object({ label: z.string().max(40), tier: z.enum(["a", "b"]).nullable() })) }));
+    const schema = jsonSchemaOf(
+      z.object({ tasks: z.array(z.object({ label: z.string().max(40), tier: z.enum(["a", "b"]).nullable() })) }),
+    );
     const { server, port } = await start({ content: ['{"tasks":[]}'] });
     const outcome = await outcomeOf(port, turnRequest({ format: { name: "plan", schema } }));
     expect(outcome.kind === "answered" && textOf(outcome.blocks)).toBe('{"tasks":[]}');
@@ -125,13 +136,33 @@ const rows: readonly Row[] = [
   { name: "clean cut", fault: { kind: "cut", at: { events: 3 }, how: "end" }, code: "StreamCut", metered: true },
   { name: "cut within an event", fault: { kind: "cut", at: { bytes: 1_000 }, how: "end" }, code: "StreamCut", metered: true },
   { name: "no message_stop", fault: { kind: "noMessageStop" }, code: "StreamCut", metered: true },
-  { name: "overloaded first", fault: { kind: "errorEvent", type: "overloaded_error", afterEvents: 0 }, code: "Overloaded", metered: false },
-  { name: "overloaded later", fault: { kind: "errorEvent", type: "overloaded_error", afterEvents: 3 }, code: "Overloaded", metered: true },
-  { name: "api error later", fault: { kind: "errorEvent", type: "api_error", afterEvents: 3 }, code: "ServerFault", metered: true },
+  {
+    name: "overloaded first",
+    fault: { kind: "errorEvent", type: "overloaded_error", afterEvents: 0 },
+    code: "Overloaded",
+    metered: false,
+  },
+  {
+    name: "overloaded later",
+    fault: { kind: "errorEvent", type: "overloaded_error", afterEvents: 3 },
+    code: "Overloaded",
+    metered: true,
+  },
+  {
+    name: "api error later",
+    fault: { kind: "errorEvent", type: "api_error", afterEvents: 3 },
+    code: "ServerFault",
+    metered: true,
+  },
   { name: "every event twice", fault: { kind: "twice" }, code: "MalformedAnswer", metered: true },
   { name: "broken event JSON", fault: { kind: "brokenJson", afterEvents: 3 }, code: "MalformedAnswer", metered: true },
   { name: "unknown stop reason", fault: { kind: "stop", reason: "tired" }, code: "MalformedAnswer", metered: true },
-  { name: "redirect", fault: { kind: "redirect", location: "http://127.0.0.1:9/v1/messages" }, code: "NetworkFault", metered: false },
+  {
+    name: "redirect",
+    fault: { kind: "redirect", location: "http://127.0.0.1:9/v1/messages" },
+    code: "NetworkFault",
+    metered: false,
+  },
 ];
 
 describe("a turn that fails", () => {
@@ -161,14 +192,18 @@ describe("a turn that fails", () => {
   it("names the content type and size of what is no answer", async () => {
     const { port } = await start(answer, { faults: [{ kind: "body", body: "html" }] });
     const outcome = await outcomeOf(port);
-    expect(outcome.kind === "failed" && outcome.failure.message).toMatch(/^The answer is not an API message \(text\/html, \d+ bytes\)/);
+    expect(outcome.kind === "failed" && outcome.failure.message).toMatch(
+      /^The answer is not an API message \(text\/html, \d+ bytes\)/,
+    );
   });
 
   it("names a host where nobody listens", async () => {
     const { server, port } = await start(answer);
     await server.close();
     const outcome = await outcomeOf(port);
-    expect(outcome).toMatchObject({ failure: { code: "NetworkFault", message: expect.stringContaining(new URL(server.url).host) as string } });
+    expect(outcome).toMatchObject({
+      failure: { code: "NetworkFault", message: expect.stringContaining(new URL(server.url).host) as string },
+    });
     expect(outcome).toMatchObject({ failure: { message: expect.stringContaining("ECONNREFUSED") as string } });
   });
 });
@@ -198,25 +233,37 @@ describe("a turn that is complete in spite of the wire", () => {
 });
 
 describe("stop reasons", () => {
-  it.each(["end_turn", "pause_turn", "max_tokens", "refusal", "model_context_window_exceeded", "stop_sequence"])("%s comes through", async (reason) => {
-    const { port } = await start(answer, { faults: [{ kind: "stop", reason }] });
-    expect(await outcomeOf(port)).toMatchObject({ kind: "answered", stop: reason });
-  });
+  it.each(["end_turn", "pause_turn", "max_tokens", "refusal", "model_context_window_exceeded", "stop_sequence"])(
+    "%s comes through",
+    async (reason) => {
+      const { port } = await start(answer, { faults: [{ kind: "stop", reason }] });
+      expect(await outcomeOf(port)).toMatchObject({ kind: "answered", stop: reason });
+    },
+  );
 
   it("refuses two calls with one id", async () => {
-    const calls = [{ tool: "read", input: { path: "a" } }, { tool: "read", input: { path: "b" } }];
+    const calls = [
+      { tool: "read", input: { path: "a" } },
+      { tool: "read", input: { path: "b" } },
+    ];
     const { port } = await start({ content: calls }, { faults: [{ kind: "sameToolIds" }] });
     const outcome = await outcomeOf(port, turnRequest({ tools: [READ_TOOL] }));
-    expect(outcome).toMatchObject({ kind: "failed", failure: { code: "MalformedAnswer", message: expect.stringContaining("one id") as string } });
+    expect(outcome).toMatchObject({
+      kind: "failed",
+      failure: { code: "MalformedAnswer", message: expect.stringContaining("one id") as string },
+    });
   });
 });
 
 /** A server that sends a beginning and then waits; `gone` resolves when the caller's socket closes. */
 async function holding(beginning: string): Promise<{ url: string; gone: Promise<void>; ping: () => void; close: () => void }> {
-  const gone = Promise.withResolvers<void>();
+  let close = (): void => undefined;
+  const gone = new Promise<void>((resolve) => {
+    close = resolve;
+  });
   let ping = (): void => undefined;
   const server = createServer((_request, response) => {
-    response.on("close", () => gone.resolve());
+    response.on("close", () => close());
     if (beginning === "") return;
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write(beginning);
@@ -224,11 +271,11 @@ async function holding(beginning: string): Promise<{ url: string; gone: Promise<
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
-  const close = (): void => {
+  const end = (): void => {
     server.closeAllConnections();
     server.close();
   };
-  return { url: `http://127.0.0.1:${port}`, gone: gone.promise, ping: () => ping(), close };
+  return { url: `http://127.0.0.1:${port}`, gone, ping: () => ping(), close: end };
 }
 
 describe("ending a turn early", () => {
@@ -263,7 +310,10 @@ describe("ending a turn early", () => {
     const outcome = outcomeOf(portTo(server.url, clock), turnRequest(), { lost: 0, signal: controller.signal });
     await until(() => clock.timers > 3, "a frame is open");
     controller.abort();
-    expect(await outcome).toMatchObject({ failure: { code: "Cancelled" }, usage: { inputTokens: 100, outputTokens: 3, estimated: true } });
+    expect(await outcome).toMatchObject({
+      failure: { code: "Cancelled" },
+      usage: { inputTokens: 100, outputTokens: 3, estimated: true },
+    });
     await server.gone;
     expect(clock.timers).toBe(0);
     server.close();
@@ -317,7 +367,9 @@ describe("ending a turn early", () => {
     }
     clock.advance(60_000);
     const ended = await outcome;
-    expect(ended).toMatchObject({ failure: { code: "StreamStalled", message: expect.stringContaining("nothing new for 300 s") as string } });
+    expect(ended).toMatchObject({
+      failure: { code: "StreamStalled", message: expect.stringContaining("nothing new for 300 s") as string },
+    });
     server.close();
   });
 });

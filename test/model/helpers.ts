@@ -27,12 +27,20 @@ export const READ_TOOL = {
 } as const;
 
 /** All events of one turn. */
-export async function eventsOf(port: ModelPort, request = turnRequest(), context: TurnContext = { lost: 0 }): Promise<TurnEvent[]> {
+export async function eventsOf(
+  port: ModelPort,
+  request = turnRequest(),
+  context: TurnContext = { lost: 0 },
+): Promise<TurnEvent[]> {
   return firstValueFrom(port.turn(request, context).pipe(toArray()));
 }
 
 /** The outcome of one turn; fails unless it is the one and only and comes last. */
-export async function outcomeOf(port: ModelPort, request = turnRequest(), context: TurnContext = { lost: 0 }): Promise<TurnOutcome> {
+export async function outcomeOf(
+  port: ModelPort,
+  request = turnRequest(),
+  context: TurnContext = { lost: 0 },
+): Promise<TurnOutcome> {
   const events = await eventsOf(port, request, context);
   const outcomes = events.flatMap((event) => (event.kind === "outcome" ? [event.outcome] : []));
   const [outcome] = outcomes;
@@ -79,7 +87,10 @@ export function sse(events: readonly Event[]): string {
 }
 
 /** A fetch that answers with a fixed body and keeps what it was asked. */
-export function fixedFetch(body: string, init: ResponseInit = {}): { fetch: typeof fetch; calls: { url: string; init: RequestInit }[] } {
+export function fixedFetch(
+  body: string,
+  init: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {},
+): { fetch: typeof fetch; calls: { url: string; init: RequestInit }[] } {
   const calls: { url: string; init: RequestInit }[] = [];
   const answering: typeof fetch = (input, given = {}) => {
     calls.push({ url: String(input instanceof Request ? input.url : input), init: given });

@@ -49,6 +49,8 @@ export const worker: WorkerData = {
   },
   hasWorkspace: true,
   outputSchema: null,
+  writes: ["src/server.js", "src/newsletter.js"],
+  acceptance: ["npm test"],
 };
 
 export const synthesizer: SynthesizerData = {

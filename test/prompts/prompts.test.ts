@@ -170,8 +170,14 @@ describe("the worker", () => {
   it("is given nothing but its brief", () => {
     const { brief } = data.worker;
     const bare = { ...brief, files: [], constraints: [], input: null, dependencies: [], issues: [] };
-    const text = workerPrompt.user({ ...data.worker, brief: bare });
+    const text = workerPrompt.user({ ...data.worker, brief: bare, writes: [], acceptance: [] });
     expect([...text.matchAll(/ name="([^"]+)"/g)].map((match) => match[1])).toEqual(["task", "output_format"]);
+  });
+
+  it("is told what it may change and how it will be checked", () => {
+    const text = workerPrompt.user(data.worker);
+    expect(text).toContain("- src/server.js\n- src/newsletter.js\n");
+    expect(text).toContain("- npm test\n");
   });
 
   it("gets results of other tasks as data, whatever their names are", () => {

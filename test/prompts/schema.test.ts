@@ -90,6 +90,11 @@ describe("a schema of somebody else", () => {
     });
   });
 
+  it("does not repeat what every integer is bound by", () => {
+    expect(rewritten(z.object({ rows: z.int() })).schema).toMatchObject({ properties: { rows: { type: "integer" } } });
+    expect(JSON.stringify(rewritten(z.object({ rows: z.int() })).schema)).not.toContain("description");
+  });
+
   it("keeps unions, enums, constants, one required item and shared definitions", () => {
     const { schema, problems } = apiSchema({
       type: "object",

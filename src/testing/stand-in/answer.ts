@@ -121,9 +121,14 @@ function cutBlock(kept: readonly AnswerBlock[], block: AnswerBlock, tokens: numb
   if (tokens <= 0 || block.type === "thinking") return { content: kept, cutJson: null };
   const characters = tokens * 4;
   if (block.type === "text") {
-    return { content: [...kept, { ...block, text: block.text.slice(0, characters) }], cutJson: null };
+    return { content: [...kept, { ...block, text: startOf(block.text, characters) }], cutJson: null };
   }
-  return { content: [...kept, { ...block, input: {} }], cutJson: JSON.stringify(block.input).slice(0, characters) };
+  return { content: [...kept, { ...block, input: {} }], cutJson: startOf(JSON.stringify(block.input), characters) };
+}
+
+/** The first characters of a text, never half of one. */
+function startOf(text: string, length: number): string {
+  return text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "");
 }
 
 function outputTokens(content: readonly AnswerBlock[]): number {

@@ -1,6 +1,5 @@
 // Sends a reply over one connection at the pace asked for, and does to the connection what a fault says. Knows no API.
 import type { ServerResponse } from "node:http";
-import { setImmediate as nextLoop } from "node:timers/promises";
 import { pause, untilAborted, type StandInClock } from "./clock.ts";
 import { ping, type Piece } from "./events.ts";
 import type { At, Fault } from "./faults.ts";
@@ -55,8 +54,6 @@ async function breakOff(response: ServerResponse, sending: Sending): Promise<Sen
     return "stalled";
   }
   if (fault?.kind !== "cut" || signal.aborted) return "aborted";
-  // What was written has to reach the caller before the connection breaks.
-  await nextLoop();
   if (fault.how === "reset") response.socket?.resetAndDestroy();
   else if (fault.how === "close") response.socket?.end();
   else response.end();

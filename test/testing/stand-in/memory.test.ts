@@ -26,18 +26,26 @@ describe("a thinking block", () => {
   });
 
   it("does not mind moved breakpoints, strings written as blocks, or fields that only decorate", async () => {
-    const { server, body } = await conversation();
-    const [, answer] = body.messages;
-    const content = typeof answer?.content === "string" ? [] : (answer?.content ?? []);
-    const blocks = content.map((block) => (block.type === "text" ? { type: block.type, text: block.text } : block));
-    const first = { type: "text" as const, text: "hello", cache_control: { type: "ephemeral" as const } };
-    const messages = [
-      { role: "user", content: [first] },
-      { role: "assistant", content: blocks },
-      { role: "user", content: "and?" },
-    ];
-    expect(await complaintAbout(server, { ...body, messages })).toBe("accepted");
-    await server.close();
+    await using server = await standIn({ brain: () => ({ content: [{ thinking: "deep" }, "words", { tool: "x", input: {} }] }) });
+    const client = clientOf(server);
+    const body: Body = { ...plain, tools: [{ name: "x", input_schema: { type: "object" } }] };
+    const { content } = await client.messages.create(body);
+    const id = content[2]?.type === "tool_use" ? content[2].id : "";
+    const result = { role: "user" as const, content: [{ type: "tool_result" as const, tool_use_id: id, content: "1" }] };
+    const asMade: Anthropic.MessageParam[] = [...body.messages, { role: "assistant", content }, result];
+    const { content: more } = await client.messages.create({ ...body, messages: asMade });
+    const bare = content.map((block) => {
+      if (block.type === "text") return { type: block.type, text: block.text };
+      return block.type === "tool_use" ? { type: block.type, id: block.id, name: block.name, input: block.input } : block;
+    });
+    const first = { type: "text", text: "hello", cache_control: { type: "ephemeral" } };
+    const messages = [{ role: "user", content: [first] }, { role: "assistant", content: bare }, result];
+    const last = more[2]?.type === "tool_use" ? more[2].id : "";
+    const end = { role: "user", content: [{ type: "tool_result", tool_use_id: last, content: "2" }] };
+    expect(last).not.toBe(id);
+    expect(await complaintAbout(server, { ...body, messages: [...messages, { role: "assistant", content: more }, end] })).toBe(
+      "accepted",
+    );
   });
 
   const changes: Record<string, (body: Body) => object> = {
@@ -127,25 +135,23 @@ describe("the prompt cache", () => {
     expect(await usageOf(client, { ...auto, messages: start })).toEqual([750, 0, 0]);
     expect(await usageOf(client, { ...auto, messages: [...start, ...turn(18)] })).toEqual([19, 750, 0]);
     expect(await usageOf(client, { ...auto, messages: [...start, ...turn(18), ...turn(18)] })).toEqual([19, 769, 0]);
-    expect(await usageOf(client, { ...auto, messages: [...start, ...turn(20)] })).toEqual([771, 0, 0]);
+    expect(await usageOf(client, { ...auto, messages: [...start, ...turn(19)] })).toEqual([770, 0, 0]);
   });
 
   it("is readable only once the answer that writes it has begun", async () => {
     const clock = new TestClock();
-    const answer = [
-      { content: ["slow"], delayMs: 1000 },
-      { content: ["ok"], delayMs: 1000 },
-    ];
+    const answer = [1000, 2000].map((delayMs) => ({ content: ["slow"], delayMs }));
     await using server = await standIn({ brain: scriptedBrain([{ answer }, { answer: { content: ["ok"] } }]), clock });
     const client = clientOf(server);
-    const warming = usageOf(client, { system });
+    const first = usageOf(client, { system });
     await soon(() => clock.waiting).toBe(1);
-    const tooEarly = usageOf(client, { system });
+    const second = usageOf(client, { system });
     await soon(() => clock.waiting).toBe(2);
     clock.move(1000);
-    expect(await tooEarly).toEqual([750, 0, 2]);
-    expect(await warming).toEqual([750, 0, 2]);
+    expect(await first).toEqual([750, 0, 2]);
     expect(await usageOf(client, { system })).toEqual([0, 750, 2]);
+    clock.move(1000);
+    expect(await second).toEqual([750, 0, 2]);
   });
 
   it("is filled ahead by max_tokens 0", async () => {

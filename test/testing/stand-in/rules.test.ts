@@ -225,12 +225,12 @@ describe("rules", () => {
   });
 
   it("let a paused turn go on, and only that one", async () => {
-    const answers: BrainAnswer[] = [{ content: ["half"], stop: "pause_turn" }, { content: ["whole"] }];
+    const answers: BrainAnswer[] = [{ content: ["half"], stop: "pause_turn" }, { content: ["whole"] }, { content: ["never"] }];
     await using one = await standIn({ brain: scriptedBrain([{ answer: answers }]) });
     const client = clientOf(one);
     const first = await client.messages.create(plain);
     const messages = [...plain.messages, { role: "assistant" as const, content: first.content }];
     expect(await client.messages.create({ ...plain, messages })).toMatchObject({ content: [{ text: "whole" }] });
-    expect(await complaintAbout(one, history(user(text("hello")), assistant(text("other"))))).toMatch(/prefill/);
+    expect(await complaintAbout(one, history(user(text("hello")), assistant(text("whole"))))).toMatch(/prefill/);
   });
 });

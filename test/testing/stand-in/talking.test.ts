@@ -79,6 +79,39 @@ describe("messages", () => {
     expect(usage.output_tokens_details).toEqual({ thinking_tokens: 2 });
   });
 
+  it("hold no thoughts where thinking is switched off", async () => {
+    await using server = await standIn({ brain: () => ({ content: [{ thinking: "secret" }, "ok"] }) });
+    const { content } = await clientOf(server).messages.create({
+      ...plain,
+      model: "claude-sonnet-5",
+      thinking: { type: "disabled" },
+    });
+    expect(content).toMatchObject([{ type: "text" }]);
+  });
+
+  it("tell what they used at the end of a stream, not at its start", async () => {
+    await using server = await standIn({ brain: () => ({ content: ["a longer answer"] }) });
+    const told: number[] = [];
+    for await (const event of await clientOf(server).messages.create({ ...plain, stream: true })) {
+      if (event.type === "message_start") told.push(event.message.usage.output_tokens);
+      if (event.type === "message_delta") told.push(event.usage.output_tokens);
+    }
+    expect(told).toEqual([1, 4]);
+  });
+
+  it("are never cut inside a character", async () => {
+    await using server = await standIn({ brain: () => ({ content: [`1${"🎼".repeat(60)}`] }) });
+    const client = clientOf(server);
+    const texts: string[] = [];
+    for (const maxTokens of [1000, 4]) {
+      const stream = client.messages.stream({ ...plain, max_tokens: maxTokens });
+      stream.on("text", (delta) => texts.push(delta));
+      await stream.finalMessage();
+    }
+    expect(texts.length).toBeGreaterThan(3);
+    expect(texts.filter((text) => /[\uD800-\uDFFF]/u.test(text))).toEqual([]);
+  });
+
   it("go through a whole tool loop", async () => {
     const brain = scriptedBrain([
       { when: (request) => lastText(request) === "contents of a.txt", answer: { content: ["It says so."] } },
@@ -209,6 +242,17 @@ describe("around the messages", () => {
     await client.messages.create({ ...plain, model: "claude-opus-5-5" });
     clock.move(40_000);
     await client.messages.create(plain);
+  });
+
+  it("rate limits count tokens in both directions", async () => {
+    const brain = () => ({ content: ["12345678"] });
+    await using narrowIn = await standIn({ brain, limits: { requests: 9, inputTokens: 3, outputTokens: 99 } });
+    await using narrowOut = await standIn({ brain, limits: { requests: 9, inputTokens: 99, outputTokens: 2 } });
+    for (const server of [narrowIn, narrowOut]) {
+      const seen: number[] = [];
+      for (let at = 0; at < 2; at++) seen.push((await post(server, plain)).status);
+      expect(seen).toEqual([200, 429]);
+    }
   });
 
   it("a request that no rule of the script expects fails loudly and is noted", async () => {

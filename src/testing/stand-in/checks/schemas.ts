@@ -67,12 +67,11 @@ function plainMessage(issue: Issue): string {
   return issue.code === "invalid_value" ? shouldBe(issue.values) : issue.message;
 }
 
-/** Of a union's branches the one that was meant: its type or role fits; of several, the one that got deepest. */
+/** Of a union's branches the one that was meant: the first whose kind, type or role fits. */
 function fromUnion(branches: readonly (readonly Issue[])[], value: unknown): Found {
   if (value === undefined) return { path: [], message: "Field required" };
-  const candidates = branches.filter((issues) => !issues.some(isOtherBranch));
-  const meant = candidates.map((issues) => firstOf(issues, value)).toSorted((a, b) => b.path.length - a.path.length)[0];
-  if (meant !== undefined) return meant;
+  const meant = branches.find((issues) => !issues.some(isOtherBranch));
+  if (meant !== undefined) return firstOf(meant, value);
   const tags = branches.flatMap((issues) => issues.flatMap((issue) => tagIssue(issue)));
   const [tag] = tags;
   if (tag === undefined || !isPlainObject(value)) return { path: [], message: shouldBeOneOf(branches) };

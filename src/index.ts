@@ -1,0 +1,33 @@
+// The door `quatrain`: start runs, take them up again, define workers and plans. Everything heavy is loaded on first use.
+
+// Runs
+export { orchestrate } from "./run/orchestrate.ts";
+export { commandRun, listRuns, openRun } from "./run/open-run.ts";
+export type { OpenOptions, RunSummary, StoreOptions } from "./run/open-run.ts";
+export type { Run, RunResult, TaskResultOf } from "./run/run.ts";
+export type { EventStream } from "./run/event-log.ts";
+export type { Answer, OrchestrateOptions, SharedOptions } from "./run/options.ts";
+export { createWorld } from "./run/world.ts";
+export type { World, WorldOptions } from "./run/world.ts";
+
+// Workers and plans
+export { defineWorker } from "./workers/define-worker.ts";
+export { definePlan } from "./workers/define-plan.ts";
+export { BUILT_IN } from "./workers/built-in.ts";
+export type { BriefFor, Worker, WorkerTools } from "./workers/define-worker.ts";
+export type { DefinedPlan, OutputOf, PlannedTask } from "./workers/define-plan.ts";
+
+// Events, commands, results
+export { Command } from "./protocol/command.ts";
+export type { Ask, PermissionRules } from "./protocol/command.ts";
+export { EVENT_SCHEMA, RunEvent } from "./protocol/run-event.ts";
+export type { NumberedEvent, Outcome } from "./protocol/run-event.ts";
+export type { TaskResult } from "./machines/run-events.ts";
+export type { SpendTotals } from "./protocol/spend.ts";
+export type { TurnDelta } from "./protocol/turn.ts";
+
+// Errors and failures
+export { QuatrainError } from "./core/errors.ts";
+export type { QuatrainErrorCode } from "./core/errors.ts";
+export { FAILURE_CODES } from "./core/failure.ts";
+export type { Failure, FailureCode } from "./core/failure.ts";

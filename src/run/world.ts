@@ -1,0 +1,75 @@
+// The world of a run: model, tools, files, artifacts; built once, from checked options.
+import path from "node:path";
+import { Subject } from "rxjs";
+import type { Observable } from "rxjs";
+import { createPorts } from "../actors/ports.ts";
+import { digestOf, stableStringify } from "../core/json.ts";
+import type { HostClock } from "../host/port.ts";
+import { createMachines } from "../machines/create-orchestrator.ts";
+import type { OrchestratorMachine } from "../machines/orchestrator.ts";
+import { anthropicModel } from "../model/anthropic.ts";
+import { createGovernor } from "../model/governor.ts";
+import type { Endpoints } from "../model/models.ts";
+import { schedulerFrom } from "../model/scheduler.ts";
+import { plannerPrompt } from "../prompts/planner.ts";
+import { routerPrompt } from "../prompts/router.ts";
+import { synthesizerPrompt } from "../prompts/synthesizer.ts";
+import { workerPrompt } from "../prompts/worker.ts";
+import type { TurnDelta } from "../protocol/turn.ts";
+import { fileArtifacts, memoryArtifacts } from "../store/artifacts.ts";
+import type { ArtifactStore } from "../store/artifacts.ts";
+import { createToolbox } from "../tools/toolbox.ts";
+import { copyWorkspace } from "../workspace/copy-workspace.ts";
+import { noWorkspace } from "../workspace/no-workspace.ts";
+import type { WorkspacePort } from "../workspace/port.ts";
+import type { Worker } from "../workers/define-worker.ts";
+import type { SharedOptions } from "./options.ts";
+
+/** What a run acts on. */
+export interface World {
+  readonly machine: OrchestratorMachine;
+  readonly workspace: WorkspacePort;
+  readonly artifacts: ArtifactStore;
+  readonly deltas: Observable<TurnDelta>;
+  /** Versions that a journal is bound to. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** What a world is built from. */
+export interface WorldOptions extends Omit<SharedOptions, "workers"> {
+  readonly runId: string;
+  readonly workers: readonly Worker[];
+  readonly workspacePath: string | null;
+  readonly store: string | null;
+  readonly endpoints: Endpoints;
+  readonly clock: HostClock;
+  readonly maxTasks: number;
+}
+
+/** Raised with every change to the charts that an old journal can't be replayed on. */
+const MACHINES = "1";
+
+/** Builds the world of a run. Opens nothing yet. */
+export function createWorld(options: WorldOptions): World {
+  const { runId, workers, workspacePath, store, clock, endpoints, environment = [], policy, maxTasks } = options;
+  const deltas = new Subject<TurnDelta>();
+  const governor = createGovernor();
+  const scheduler = schedulerFrom(clock);
+  const workspace = workspacePath === null ? noWorkspace() : copyWorkspace({ path: workspacePath, ...(store === null ? {} : { state: store }) });
+  const artifacts = store === null ? memoryArtifacts() : fileArtifacts({ folder: path.join(store, "artifacts") });
+  const ports = createPorts({
+    runId,
+    workers,
+    workspace,
+    artifacts,
+    governor,
+    environment,
+    model: options.model ?? anthropicModel({ endpoints, scheduler, governor }),
+    toolbox: createToolbox({ extra: options.tools ?? [] }),
+    onDelta: (delta) => deltas.next(delta),
+  });
+  const { orchestrator: machine } = createMachines({ workers, ports, maxTasks, ...(policy ? { policy } : {}) });
+  const prompts = [routerPrompt, plannerPrompt, workerPrompt, synthesizerPrompt].map(({ version }) => version).join(" ");
+  const bound = digestOf(stableStringify([workers.map(({ card }) => card), policy ?? null, maxTasks]));
+  return { machine, workspace, artifacts, deltas: deltas.asObservable(), versions: { machines: MACHINES, prompts, workers: bound } };
+}

@@ -1,0 +1,22 @@
+// The door `quatrain/testing`: doubles for your own tests, the same that Quatrain's tests use.
+export { scriptedModel } from "./scripted-model.ts";
+export type { Script, ScriptedAnswer, ScriptedModel } from "./scripted-model.ts";
+export { simulatedPorts } from "./simulated-ports.ts";
+export type { SimulatedWorld } from "./simulated-ports.ts";
+export { simulatedHost } from "../host/simulated.ts";
+export type { SimulatedHost, SimulatedHostOptions } from "../host/simulated.ts";
+
+// The stand-in server: speaks the Messages API on loopback
+export { standIn } from "./stand-in/stand-in.ts";
+export type { StandIn, StandInOptions } from "./stand-in/stand-in.ts";
+export { lastText, scriptedBrain, systemText, UnexpectedRequest } from "./stand-in/brain.ts";
+export type { Brain, BrainAnswer, BrainContext, BrainPart, ScriptRule } from "./stand-in/brain.ts";
+export { badBrain } from "./stand-in/bad-brain/bad-brain.ts";
+export type { BadBrainOptions } from "./stand-in/bad-brain/bad-brain.ts";
+export { everyFault } from "./stand-in/faults.ts";
+export type { At, Fault, NamedFault, RetryAfter } from "./stand-in/faults.ts";
+export type { Answered, Complaint, RecordedRequest } from "./stand-in/log.ts";
+export type { FaultScript, StandInRules } from "./stand-in/service.ts";
+export type { RateLimits } from "./stand-in/limits.ts";
+export type { StandInClock } from "./stand-in/clock.ts";
+export type { MessagesRequest, StopReason, Usage } from "./stand-in/wire.ts";

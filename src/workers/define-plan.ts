@@ -1,0 +1,44 @@
+// Plans written by hand, typed by the workers that carry them out: an unknown worker or a wrong input does not compile.
+import { QuatrainError } from "../core/errors.ts";
+import type { Plan, Tier } from "../protocol/plan.ts";
+import { checkPlan, describeIssues } from "../queue/check-plan.ts";
+import type { Worker } from "./define-worker.ts";
+
+type ByName<W extends readonly Worker[]> = { [One in W[number] as One["name"]]: One };
+type InputOf<One> = One extends Worker<string, infer In, unknown> ? In : never;
+/** The output of a worker. */
+export type OutputOf<One> = One extends Worker<string, never, infer Out> ? Out : One extends Worker<string, infer _In, infer Out> ? Out : never;
+
+/** A task of a hand-written plan. `input` is asked for exactly where the worker declares one. */
+export type PlannedTask<W extends readonly Worker[]> = {
+  [Name in keyof ByName<W>]: {
+    readonly label: string;
+    readonly worker: Name;
+    readonly task: string;
+    readonly files?: readonly string[];
+    readonly constraints?: readonly string[];
+    readonly outputFormat?: string;
+    /** Labels of tasks whose results it needs. */
+    readonly dependsOn?: readonly string[];
+    /** Labels of tasks to wait for that it can do without. */
+    readonly after?: readonly string[];
+    readonly writes?: readonly string[];
+    readonly acceptance?: readonly string[];
+    readonly optional?: boolean;
+    readonly tier?: Tier;
+  } & ([InputOf<ByName<W>[Name]>] extends [null] ? { readonly input?: null } : { readonly input: InputOf<ByName<W>[Name]> });
+}[keyof ByName<W>];
+
+/** A checked plan with the workers it is for. */
+export interface DefinedPlan<W extends readonly Worker[] = readonly Worker[]> {
+  readonly workers: W;
+  readonly plan: Plan;
+}
+
+/** Checks a hand-written plan. Throws QuatrainError "BadPlan" that lists everything that is wrong with it. */
+export function definePlan<const W extends readonly Worker[]>(workers: W, tasks: readonly PlannedTask<W>[]): DefinedPlan<W> {
+  const drafts = tasks.map(({ dependsOn, outputFormat, ...task }) => ({ ...task, depends_on: dependsOn ?? [], output_format: outputFormat ?? "" }));
+  const checked = checkPlan({ rationale: "", tasks: drafts }, { workers });
+  if (!checked.ok) throw new QuatrainError("BadPlan", `The plan can't be carried out:\n${describeIssues(checked.issues)}`);
+  return { workers, plan: checked.plan };
+}

@@ -1,0 +1,269 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { createActor } from "xstate";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  effect,
+  type EffectContext,
+  type Host,
+  listRuns,
+  openInbox,
+  readRows,
+  sqliteHost,
+  type SqliteHostOptions,
+} from "quatrain/host";
+import { deferred, kinds, oneEffect, turn } from "./helpers.ts";
+import { toyOrchestrator, turnIn, type World } from "./toys.ts";
+
+type Input = { readonly key: string; readonly [field: string]: unknown };
+
+let folder: string;
+let file: string;
+let hosts: Host[];
+let children: ChildProcess[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "quatrain-host-"));
+  file = join(folder, "runs.sqlite");
+  hosts = [];
+  children = [];
+});
+
+afterEach(async () => {
+  for (const host of hosts) await host.close();
+  for (const child of children) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function open(options: Partial<SqliteHostOptions> = {}): Host {
+  const host = sqliteHost({ file, run: "r1", pollMs: 5, ...options });
+  hosts.push(host);
+  return host;
+}
+
+function work(perform: (input: Input, context: EffectContext) => unknown) {
+  return effect<Input, unknown>("work", { class: "idempotent" }, perform);
+}
+
+/** Leaves a run in the file whose effect was in flight. */
+async function cutOff(): Promise<void> {
+  const host = open();
+  createActor(oneEffect(work(() => deferred().promise)), host.attach({ versions: { prompts: "1" } })).start();
+  await turn();
+  await host.close();
+}
+
+function edit(sql: string): void {
+  const database = new DatabaseSync(file);
+  database.exec(sql);
+  database.close();
+}
+
+describe("the SQLite host", () => {
+  it("keeps a run and lists it", async () => {
+    await cutOff();
+    expect(listRuns({ file })).toMatchObject([{ id: "r1", machine: "one", versions: { prompts: "1" }, input: null }]);
+    expect(listRuns({ file })[0]).not.toHaveProperty("ended");
+    const host = open();
+    const actor = createActor(oneEffect(work(() => "again")), host.attach()).start();
+    expect(await host.settled()).toEqual({ kind: "done" });
+    expect(actor.getSnapshot().output?.events).toEqual([{ type: "done", value: "again" }]);
+    expect(kinds(readRows({ file, run: "r1" }))).toEqual(["head", "intent", "intent", "result"]);
+    expect(listRuns({ file })).toMatchObject([{ id: "r1", ended: { kind: "done" } }]);
+    const third = open();
+    createActor(oneEffect(work(() => "never")), third.attach()).start();
+    expect(await third.settled()).toEqual({ kind: "done" });
+  });
+
+  it("knows nothing of files and runs that are not there", () => {
+    expect(listRuns({ file: join(folder, "none") })).toEqual([]);
+    expect(() => openInbox({ file, run: "r1" })).toThrow(expect.objectContaining({ code: "UnknownRun" }));
+    open();
+    expect(() => openInbox({ file, run: "r1" })).toThrow(expect.objectContaining({ code: "UnknownRun" }));
+    expect(() => readRows({ file, run: "r2" })).toThrow(expect.objectContaining({ code: "UnknownRun" }));
+    expect(() => sqliteHost({ file: join(folder, "no", "folder"), run: "r" })).toThrow(
+      expect.objectContaining({ code: "StoreFailed" }),
+    );
+  });
+
+  it("keeps big bodies once, by content", async () => {
+    const big = "ä".repeat(50_000);
+    for (const run of ["a", "b"]) {
+      const host = open({ run });
+      const actor = createActor(oneEffect(work(() => big)), host.attach()).start();
+      await host.settled();
+      expect(actor.getSnapshot().output?.events).toEqual([{ type: "done", value: big }]);
+      expect(readRows({ file, run }).at(-1)?.body).toBe(big);
+    }
+    const database = new DatabaseSync(file);
+    expect(database.prepare("SELECT count(*) AS n FROM host_blobs").get()).toMatchObject({ n: 1 });
+    expect(database.prepare("SELECT max(length(body)) AS n FROM host_rows").get()?.["n"]).toBeLessThan(4_097);
+    database.close();
+  });
+
+  it("gets a command that another connection puts, once", async () => {
+    const host = open();
+    const actor = createActor(oneEffect(work(() => deferred().promise)), host.attach()).start();
+    await turn();
+    const inbox = openInbox({ file, run: "r1" });
+    expect(() => inbox.send({ type: "note", at: undefined, bad: new Map() })).toThrow(
+      expect.objectContaining({ code: "NotJson" }),
+    );
+    const told = new Promise<void>((resolve) => {
+      actor.subscribe(({ context }) => {
+        if (context.events.length > 0) resolve();
+      });
+    });
+    expect(inbox.send({ type: "note", from: "elsewhere" }, "n1")).toBe(true);
+    expect(inbox.send({ type: "note", from: "again" }, "n1")).toBe(false);
+    inbox.close();
+    await told;
+    expect(actor.getSnapshot().context.events).toMatchObject([{ type: "note", from: "elsewhere" }]);
+    expect(readRows({ file, run: "r1" }).at(-1)).toMatchObject({ kind: "command", key: "n1" });
+  });
+
+  it("ends alike when it is cut off at any row", async () => {
+    const world: World = new Map();
+    const whole = open({ run: "whole" });
+    const reference = createActor(toyOrchestrator(turnIn(world)), whole.attach({ input: { tasks: 2 } })).start();
+    await whole.settled();
+    const total = readRows({ file, run: "whole" }).length;
+    for (let cut = 1; cut < total; cut += 3) {
+      const run = `cut-${cut}`;
+      const host = open({ run });
+      const beforeEnd = new Promise<void>((resolve) => {
+        const actor = createActor(
+          toyOrchestrator(
+            turnIn(new Map(), () => {
+              if (host.seq < cut) return Promise.resolve();
+              resolve();
+              return deferred().promise;
+            }),
+          ),
+          host.attach({ input: { tasks: 2 } }),
+        ).start();
+        actor.subscribe({ complete: resolve });
+      });
+      await beforeEnd;
+      await host.close();
+      const again = open({ run });
+      const actor = createActor(toyOrchestrator(turnIn(new Map())), again.attach()).start();
+      expect(await again.settled()).toEqual({ kind: "done" });
+      expect(actor.getSnapshot().output).toEqual(reference.getSnapshot().output);
+    }
+  });
+});
+
+describe("a run's owner", () => {
+  it("is one: a second host of the same process is refused by name, until the first lets go", async () => {
+    const first = open();
+    expect(() => open()).toThrow(
+      expect.objectContaining({ code: "LeaseHeld", message: expect.stringContaining(`:${process.pid}:`) }),
+    );
+    open({ run: "another" });
+    await first.close();
+    open();
+  });
+
+  it("that lost its lease stops and writes nothing more", async () => {
+    const result = deferred<number>();
+    const host = open();
+    createActor(oneEffect(work(() => result.promise)), host.attach()).start();
+    await turn();
+    edit("UPDATE host_leases SET epoch = epoch + 1, owner = 'elsewhere:1:1'");
+    result.resolve(1);
+    expect(await host.settled()).toMatchObject({ kind: "error", error: { code: "LeaseLost" } });
+    expect(kinds(readRows({ file, run: "r1" }))).toEqual(["head", "intent"]);
+  });
+
+  it("is fenced by the row's key, should the lease fail", async () => {
+    const result = deferred<number>();
+    const host = open();
+    createActor(oneEffect(work(() => result.promise)), host.attach()).start();
+    await turn();
+    edit("INSERT INTO host_rows (run, seq, epoch, kind, at, body, checksum) VALUES ('r1', 3, 9, 'timer', 0, 'null', '')");
+    result.resolve(1);
+    expect(await host.settled()).toMatchObject({ kind: "error", error: { code: "LeaseLost" } });
+  });
+
+  it("renews while it waits, and finds out there, too, that it is none any more", async () => {
+    const host = open({ leaseMs: 30 });
+    createActor(oneEffect(work(() => deferred().promise)), host.attach()).start();
+    await turn();
+    const until = (): unknown => {
+      const database = new DatabaseSync(file);
+      const found = database.prepare("SELECT until FROM host_leases").get()?.["until"];
+      database.close();
+      return found;
+    };
+    const before = until();
+    await expect.poll(until, { interval: 5 }).not.toBe(before);
+    edit("UPDATE host_leases SET epoch = epoch + 1");
+    expect(await host.settled()).toMatchObject({ kind: "error", error: { code: "LeaseLost" } });
+  });
+
+  it("in another process holds on while alive, and is followed at once when it is dead", async () => {
+    open({ run: "other" });
+    const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
+    children.push(child);
+    const { hostname } = await import("node:os");
+    edit(`INSERT INTO host_leases VALUES ('r1', '${hostname()}:${child.pid}:1', 4, ${Date.now() + 60_000})`);
+    expect(() => open()).toThrow(
+      expect.objectContaining({ code: "LeaseHeld", message: expect.stringContaining(`:${child.pid}:1`) }),
+    );
+    const exited = new Promise((resolve) => {
+      child.once("exit", resolve);
+    });
+    child.kill("SIGKILL");
+    await exited;
+    open();
+  });
+
+  it("of another machine is believed until its lease runs out", () => {
+    open({ run: "other" });
+    edit(`INSERT INTO host_leases VALUES ('r1', 'far-away:1:1', 4, ${Date.now() + 60_000})`);
+    expect(() => open()).toThrow(expect.objectContaining({ code: "LeaseHeld" }));
+    edit("UPDATE host_leases SET until = 1 WHERE run = 'r1'");
+    open();
+  });
+});
+
+describe("a damaged file", () => {
+  it.each([
+    ["a changed body", "UPDATE host_rows SET body = '{\"n\":2}' WHERE seq = 3", 3, "checksum"],
+    ["a missing row", "DELETE FROM host_rows WHERE seq = 2", 2, "is missing"],
+    ["a changed time", "UPDATE host_rows SET at = at + 1 WHERE seq = 1", 1, "checksum"],
+    ["a lost blob", "DELETE FROM host_blobs", 4, "hash"],
+  ])("with %s is refused at that row", async (_name, sql, seq, what) => {
+    const host = open();
+    const machine = oneEffect(
+      work((_input, { part }) => {
+        part({ n: 1 });
+        return "x".repeat(5_000);
+      }),
+    );
+    createActor(machine, host.attach()).start();
+    await host.settled();
+    edit(sql);
+    const again = open();
+    expect(() => again.attach()).toThrow(
+      expect.objectContaining({ code: "StoreCorrupt", message: expect.stringMatching(`^Row ${seq} .*${what}`) }),
+    );
+    if (seq > 1) expect(() => readRows({ file, run: "r1" })).toThrow(`Rows 1 to ${seq - 1} are still usable`);
+  });
+
+  it("that is no database is refused, and so is a newer format; neither is changed", () => {
+    writeFileSync(file, "not a database, but long enough to be read as one page ".repeat(100));
+    expect(() => open()).toThrow(expect.objectContaining({ code: "StoreCorrupt" }));
+    rmSync(file);
+    open();
+    edit("UPDATE host_meta SET value = '2'");
+    expect(() => open({ run: "r2" })).toThrow(
+      expect.objectContaining({ code: "VersionMismatch", message: expect.stringContaining("format 2") }),
+    );
+    expect(() => listRuns({ file })).toThrow(expect.objectContaining({ code: "VersionMismatch" }));
+  });
+});

@@ -1,0 +1,48 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { type Timer, Timers } from "../../src/host/timers.ts";
+
+it("timers fire in order of time, then of age, and cancelled ones never", () => {
+  const command = fc.oneof(
+    fc.record({ kind: fc.constant("add" as const), dueAt: fc.integer({ min: 0, max: 50 }) }),
+    fc.record({ kind: fc.constant("cancel" as const), which: fc.nat(200) }),
+    fc.record({ kind: fc.constant("take" as const), now: fc.integer({ min: 0, max: 50 }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(command, { maxLength: 300 }), (commands) => {
+      const timers = new Timers();
+      const model: { readonly dueAt: number; readonly timer: Timer }[] = [];
+      const all: Timer[] = [];
+      for (const step of commands) {
+        if (step.kind === "add") {
+          const timer = timers.add(step.dueAt, () => undefined);
+          model.push({ dueAt: step.dueAt, timer });
+          all.push(timer);
+        } else if (step.kind === "cancel") {
+          const timer = all[step.which];
+          const index = model.findIndex((each) => each.timer === timer);
+          if (timer) timers.cancel(timer);
+          if (index >= 0) model.splice(index, 1);
+        } else {
+          const [first] = model
+            .filter(({ dueAt }) => dueAt <= step.now)
+            .toSorted((a, b) => a.dueAt - b.dueAt || a.timer.order - b.timer.order);
+          expect(timers.takeDue(step.now)).toBe(first?.timer);
+          if (first) model.splice(model.indexOf(first), 1);
+        }
+        expect(timers.size).toBe(model.length);
+        expect(timers.nextDueAt()).toBe(
+          model.reduce<number | undefined>((least, { dueAt }) => Math.min(least ?? dueAt, dueAt), undefined),
+        );
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+it("long watchdogs that were cancelled cost no memory", () => {
+  const timers = new Timers();
+  for (let turn = 0; turn < 10_000; turn++) timers.cancel(timers.add(1_000_000 + turn, () => undefined));
+  expect(timers.size).toBe(0);
+  expect(timers.held).toBeLessThan(100);
+});
