@@ -61,6 +61,9 @@ const again = (from: number, to: number): TurnStep => ({ do: "again", waitMs: [f
 const renew = (change: Change, waitMs: readonly [number, number] = [0, 0]): AttemptStep => ({ do: "renew", change, waitMs });
 const row = (turn: readonly TurnStep[], attempt: readonly AttemptStep[], then: LastStep): PolicyRow => ({ turn, attempt, then });
 
+/** Before a costly second attempt: long enough for a person to see it and step in. */
+const PAUSE = [500, 1_500] as const;
+
 const network = row([again(500, 2_000), again(2_000, 8_000), again(8_000, 30_000)], [renew({}, [1_000, 5_000])], "fail");
 const transcript = row([], [renew({ issues: true })], "fail");
 const tooLong = row([], [renew({ context: "trimmed" }), renew({ context: "trimmed", issues: true })], "fail");
@@ -77,7 +80,7 @@ export const DEFAULT_TABLE: PolicyTable = {
   StreamCut: network,
   StreamStalled: row([again(0, 1_000)], [renew({ effort: "lower" }), renew({ effort: "lower", issues: true })], "fail"),
   MalformedAnswer: row([again(0, 1_000)], [renew({})], "fail"),
-  OutputTruncated: row([], [renew({ maxTokens: "double" }), renew({ effort: "lower" })], "fail"),
+  OutputTruncated: row([], [renew({ maxTokens: "double", issues: true }, PAUSE), renew({ effort: "lower", issues: true }, PAUSE)], "fail"),
   PromptTooLong: tooLong,
   ContextFull: tooLong,
   RequestTooLarge: tooLong,
@@ -92,7 +95,7 @@ export const DEFAULT_TABLE: PolicyTable = {
   WorkerGaveUp: worker,
   ToolFailed: row([{ do: "append" }], [renew({ issues: true })], "fail"),
   ToolDenied: row([{ do: "append" }], [], "ask"),
-  VerifyFailed: row([{ do: "append" }], [renew({ issues: true }), renew({ issues: true, model: "orchestrator" })], "fail"),
+  VerifyFailed: row([{ do: "append" }], [renew({ issues: true }, PAUSE), renew({ issues: true, model: "orchestrator" }, PAUSE)], "fail"),
   WorkspaceFailed: row([], [renew({})], "fail"),
   DependencyFailed: row([], [], "skip"),
   Poisoned: row([], [], "ask"),

@@ -151,7 +151,8 @@ const textOfOutput = ({ text, output }: WorkerContext): string => text || (typeo
 
 function firstTalk(context: WorkerContext, { tools, policy }: WorkerRules): ConversationInput {
   const { card, brief, hasWorkspace } = context;
-  const data = { card, brief, hasWorkspace, outputSchema: card.outputSchema };
+  const acceptance = [...context.acceptance, ...card.acceptance];
+  const data = { card, brief, hasWorkspace, outputSchema: card.outputSchema, writes: context.writes, acceptance };
   const declared = hasWorkspace ? card.tools.flatMap((name) => tools[name] ?? []) : [];
   return {
     id: context.id,

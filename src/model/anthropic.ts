@@ -101,7 +101,6 @@ function call(request: TurnRequest, connection: Connection, options: Settings): 
     maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES,
     timeoutMs: limits.turnMs,
     fetch: options.fetch ?? fetch,
-    environment: { customHeaders: environmentOf(options)["ANTHROPIC_CUSTOM_HEADERS"] },
   });
   return wire.pipe(watched(limits, (one) => one.kind === "event" && isProgress(one.event), options.scheduler));
 }

@@ -25,7 +25,6 @@ export interface Call {
   /** Longest wait for headers, in ms. */
   readonly timeoutMs: number;
   readonly fetch: typeof fetch;
-  readonly environment: { readonly customHeaders: string | undefined };
 }
 
 /** The body is longer than allowed. */
@@ -76,7 +75,7 @@ function clientFor(Client: typeof Anthropic, call: Call, subscriber: Subscriber<
     // The SDK would print broken events, which are model output, to the console.
     logLevel: "off",
     fetchOptions: { redirect: "error" },
-    ...(foreign ? { defaultHeaders: foreignHeaders(call) } : {}),
+    ...(foreign ? { defaultHeaders: foreignHeaders(call.connection) } : {}),
     fetch: async (url, init) => {
       const { fetch } = call;
       const response = await fetch(url, init);
@@ -88,8 +87,10 @@ function clientFor(Client: typeof Anthropic, call: Call, subscriber: Subscriber<
 }
 
 /** Older servers look for the key in x-api-key. Headers that the environment adds for Anthropic stay at home. */
-function foreignHeaders({ connection, environment }: Call): Record<string, string | null> {
-  const lines = (environment.customHeaders ?? "").split("\n").filter((line) => line.includes(":"));
+function foreignHeaders(connection: Connection): Record<string, string | null> {
+  const lines = ((typeof process === "undefined" ? undefined : process.env["ANTHROPIC_CUSTOM_HEADERS"]) ?? "")
+    .split("\n")
+    .filter((line) => line.includes(":"));
   const removed = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(":")).trim(), null]));
   const secret = secretOf(connection);
   return { ...removed, Authorization: `Bearer ${secret}`, "x-api-key": secret };

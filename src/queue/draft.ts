@@ -119,13 +119,7 @@ export class QueueDraft {
     const entered = this.#entered("ready", moved);
     const reordered = priorities !== before;
     if (left.length + entered.length === 0 && !reordered) return this.#from.ready;
-    let ready = this.#from.ready.slice();
-    if (left.length > FEW) {
-      const gone = new Set(left);
-      ready = ready.filter((at) => !gone.has(at));
-    } else {
-      for (const at of left) ready.splice(placeOf(ready, before, at), 1);
-    }
+    const ready = without(this.#from.ready, left, before);
     if (reordered || entered.length > FEW) {
       return ready.concat(entered).toSorted((a, b) => comparePriority(priorities, a, b));
     }
@@ -169,6 +163,18 @@ export class QueueDraft {
 /** Higher priority first, then plan order. */
 export function comparePriority(priorities: readonly number[], a: number, b: number): number {
   return (priorities[b] ?? 0) - (priorities[a] ?? 0) || a - b;
+}
+
+/** A copy of a list ordered by priority without some of its entries: mostly its head, or a few of it. */
+function without(list: readonly number[], left: readonly number[], priorities: readonly number[]): number[] {
+  if (left.every((at, place) => list[place] === at)) return list.slice(left.length);
+  if (left.length > FEW) {
+    const gone = new Set(left);
+    return list.filter((at) => !gone.has(at));
+  }
+  const rest = list.slice();
+  for (const at of left) rest.splice(placeOf(rest, priorities, at), 1);
+  return rest;
 }
 
 /** Where a position stands, or belongs, in a list ordered by priority. */

@@ -42,19 +42,13 @@ export function scriptedModel(scripts: Readonly<Record<string, Script>>): Script
       const name = [request.conversation, request.conversation.replace(/#.*/, ""), "*"].find((one) => Object.hasOwn(scripts, one));
       const answer = name === undefined ? undefined : pick(scripts[name], request, nth);
       if (answer === undefined) throw new QuatrainError("BadOption", unexpected(request, nth, Object.keys(scripts)));
-      return of({ kind: "outcome" as const, outcome: outcomeOf(answer, request) });
+      return of({ kind: "outcome" as const, outcome: scriptedOutcome(answer, request) });
     },
   };
 }
 
-function pick(script: Script | undefined, request: TurnRequest, nth: number): ScriptedAnswer | undefined {
-  if (typeof script === "function") return script(request, nth);
-  return isList(script) ? script[nth - 1] : script;
-}
-
-const isList = (script: Script | undefined): script is readonly ScriptedAnswer[] => Array.isArray(script);
-
-function outcomeOf(answer: ScriptedAnswer, request: TurnRequest): TurnOutcome {
+/** What a model that answers so gives back: 1 token per 4 characters in, 100 tokens out, at the price of the choice. */
+export function scriptedOutcome(answer: ScriptedAnswer, request: TurnRequest): TurnOutcome {
   const { choice } = request.parameters;
   const usage: Usage = { inputTokens: Math.ceil(JSON.stringify(request.messages).length / 4), outputTokens: 100, cacheReadTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0, estimated: false };
   const usd = choice.price && costOf(usage, choice.price);
@@ -67,6 +61,13 @@ function outcomeOf(answer: ScriptedAnswer, request: TurnRequest): TurnOutcome {
   const { blocks, stop } = contentOf(answer, request);
   return { kind: "answered", blocks, stop, stopDetail: null, model: choice.model, usage, usd, requestId: null };
 }
+
+function pick(script: Script | undefined, request: TurnRequest, nth: number): ScriptedAnswer | undefined {
+  if (typeof script === "function") return script(request, nth);
+  return isList(script) ? script[nth - 1] : script;
+}
+
+const isList = (script: Script | undefined): script is readonly ScriptedAnswer[] => Array.isArray(script);
 
 function contentOf(answer: Exclude<ScriptedAnswer, { fail: FailureCode }>, request: TurnRequest): { readonly blocks: readonly AssistantBlock[]; readonly stop: StopReason } {
   if (typeof answer === "string") return { blocks: [{ type: "text", text: answer }], stop: "end_turn" };

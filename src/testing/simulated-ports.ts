@@ -3,7 +3,9 @@
 import { digestOf, stableStringify } from "../core/json.ts";
 import type { Json } from "../core/json.ts";
 import { failure } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
 import { effect, sleepUntil } from "../host/effect.ts";
+import type { EffectInput } from "../host/port.ts";
 import type { ModelPort } from "../model/port.ts";
 import type { ToolDeclaration, TurnOutcome, TurnRequest } from "../protocol/turn.ts";
 import type { ChangedFile, Conflict, Evidence } from "../protocol/work.ts";
@@ -32,9 +34,16 @@ export interface SimulatedWorld {
   readonly verify?: (input: VerifyInput) => boolean;
   /** Output of a function worker. @default null */
   readonly perform?: (input: PerformInput) => Json;
+  /** What lets a step down; `key` is the effect's own, such as `t1#1/commit`. @default nothing */
+  readonly fault?: (step: SimulatedStep, key: string) => Failure | undefined;
+  /** Conflicts that the integration finds. @default none */
+  readonly conflicts?: readonly Conflict[];
   /** @default read, write, edit, glob, grep, bash with empty schemas */
   readonly tools?: readonly ToolDeclaration[];
 }
+
+/** The steps that can fail as expected. */
+export type SimulatedStep = "prepareWorkspace" | "verifyWork" | "commitWork" | "performWork" | "integrate";
 
 const TOOLS: readonly ToolDeclaration[] = ["read", "write", "edit", "glob", "grep", "bash"].map((name) => ({
   name,
@@ -48,32 +57,34 @@ export function simulatedPorts(world: SimulatedWorld): { readonly actors: RunAct
     const files = world.changes?.(attempt) ?? [];
     return { ref: digestOf(stableStringify([attempt, files])), files };
   };
+  /** A step of the world: it gives its value unless a fault is planned for its key. */
+  const stepOf = <I extends EffectInput, T extends object>(name: SimulatedStep, gated: boolean, value: (input: I) => T) =>
+    effect<I, Attempted<T>>(name, { class: "idempotent", gated }, (input) => {
+      const why = world.fault?.(name, input.key);
+      return why ? { ok: false, failure: why } : { ok: true, ...value(input) };
+    });
   return {
     tools: world.tools ?? TOOLS,
     actors: {
       sleepUntil,
-      modelTurn: effect("modelTurn", { class: "idempotent", gated: true }, ({ request }: ModelTurnInput, { lost }) => ({ outcome: answerAtOnce(world.model, request, lost), lost })),
+      modelTurn: effect("modelTurn", { class: "idempotent", gated: true }, ({ request }: ModelTurnInput, { lost }) => ({
+        outcome: answerAtOnce(world.model, request, lost),
+        lost,
+      })),
       toolCall: effect("toolCall", { class: "idempotent" }, (input: ToolCallInput) => world.tool?.(input) ?? { content: "done", isError: false }),
-      prepareWorkspace: effect<PrepareInput, Attempted<{ readonly conflicts: readonly Conflict[] }>>("prepareWorkspace", { class: "idempotent" }, () => ({
-        ok: true,
-        conflicts: [],
-      })),
-      verifyWork: effect<VerifyInput, Attempted<{ readonly evidence: readonly Evidence[] }>>("verifyWork", { class: "idempotent" }, (input) => {
+      prepareWorkspace: stepOf("prepareWorkspace", false, (_input: PrepareInput): { readonly conflicts: readonly Conflict[] } => ({ conflicts: [] })),
+      verifyWork: stepOf("verifyWork", false, (input: VerifyInput): { readonly evidence: readonly Evidence[] } => {
         const ok = world.verify?.(input) ?? true;
-        return { ok: true, evidence: [{ kind: "commands", what: "checks", ok, detail: ok ? "held" : "did not hold" }] };
+        return { evidence: [{ kind: "commands", what: "checks", ok, detail: ok ? "held" : "did not hold" }] };
       }),
-      commitWork: effect<CommitInput, Attempted<Committed>>("commitWork", { class: "idempotent" }, ({ workspace, output }) => {
+      commitWork: stepOf("commitWork", false, ({ workspace, output }: CommitInput): Committed => {
         const text = stableStringify(output);
-        return { ok: true, changes: changesOf(workspace), ref: digestOf(text), bytes: text.length };
+        return { changes: changesOf(workspace), ref: digestOf(text), bytes: text.length };
       }),
-      performWork: effect<PerformInput, Attempted<{ readonly output: Json }>>("performWork", { class: "idempotent", gated: true }, (input) => ({
-        ok: true,
-        output: world.perform?.(input) ?? null,
-      })),
-      integrate: effect<IntegrateInput, Attempted<Integrated>>("integrate", { class: "idempotent" }, ({ changes }) => ({
-        ok: true,
+      performWork: stepOf("performWork", true, (input: PerformInput): { readonly output: Json } => ({ output: world.perform?.(input) ?? null })),
+      integrate: stepOf("integrate", false, ({ changes }: IntegrateInput): Integrated => ({
         files: changes.map(({ task }) => ({ path: `${task}.txt`, kind: "added" })),
-        conflicts: [],
+        conflicts: world.conflicts ?? [],
       })),
     },
   };

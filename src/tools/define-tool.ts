@@ -37,8 +37,7 @@ export function errorResult(content: string): ToolResult {
 
 function jsonSchemaOf(schema: z.ZodObject): Json {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: "input" });
-  // A border: zod types its output wider than the plain JSON that it is.
-  return JSON.parse(JSON.stringify(rest)) as Json;
+  return z.json().parse(JSON.parse(JSON.stringify(rest)));
 }
 
 function issuesOf(error: z.ZodError): string {

@@ -3,6 +3,7 @@
 import type { ActorLogic, AnyEventObject, Snapshot } from "xstate";
 import { z } from "zod";
 import { QuatrainError } from "../core/errors.ts";
+import { apiSchema } from "../prompts/schema.ts";
 import type { Json } from "../core/json.ts";
 import type { DelegateInput, DelegateOutput } from "../protocol/delegate.ts";
 import type { Tier } from "../protocol/plan.ts";
@@ -93,6 +94,7 @@ export function defineWorker<const Name extends string, I extends z.ZodType = z.
     throw new QuatrainError("BadWorker", `A worker is named "${name}"; use lower-case letters, digits and dashes, beginning with a letter, 48 at most.`);
   }
   if (description.trim() === "") throw new QuatrainError("BadWorker", `Worker "${name}" has no description; the planner chooses by it.`);
+  checkOutputSchema(name, output);
   const ways = ["instructions", "perform", "machine"].filter((way) => way in definition);
   if (ways.length !== 1) {
     throw new QuatrainError("BadWorker", `Worker "${name}" needs exactly one of instructions, perform and machine; it has ${ways.join(" and ") || "none"}.`);
@@ -134,6 +136,14 @@ function schemaOf(name: string, schema: z.ZodType | undefined): Json {
     return z.json().parse(JSON.parse(JSON.stringify(z.toJSONSchema(schema, { io: "input" }))));
   } catch (cause) {
     throw new QuatrainError("BadWorker", `A schema of worker "${name}" can't be written as JSON schema; use plain objects, arrays, strings, numbers.`, { cause });
+  }
+}
+
+/** The model has to answer in this shape, so it must fit into what the API can decode by. */
+function checkOutputSchema(name: string, output: z.ZodType | undefined): void {
+  const { problems } = apiSchema(schemaOf(name, output));
+  if (output && problems.length > 0) {
+    throw new QuatrainError("BadWorker", `The output schema of worker "${name}" can't be asked of a model: ${problems.join("; ")}.`);
   }
 }
 

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
+import { pipeline } from "node:stream/promises";
 
 /** sha256 of a text or of bytes, in hex. */
 export function hashOf(content: string | Uint8Array): string {
@@ -17,10 +18,12 @@ export async function hashFile(file: string, size: number): Promise<{ readonly h
   }
   const hash = createHash("sha256");
   let bytes = 0;
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
+  await pipeline(createReadStream(file), async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
+  });
   return { hash: hash.digest("hex"), bytes };
 }
 

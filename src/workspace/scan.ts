@@ -42,12 +42,7 @@ export async function scanFolder(
   root: string,
   options: { readonly limits: WorkspaceLimits; readonly except?: string; readonly signal?: AbortSignal },
 ): Promise<Scan> {
-  const scan = {
-    files: [] as ScannedFile[],
-    links: [] as { path: string; target: string }[],
-    modules: [] as string[],
-    skipped: [] as SkippedFile[],
-  };
+  const scan: GrowingScan = { files: [], links: [], modules: [], skipped: [] };
   const folders = [""];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     options.signal?.throwIfAborted();
@@ -69,8 +64,15 @@ export async function scanFolder(
   return scan;
 }
 
+interface GrowingScan extends Scan {
+  readonly files: ScannedFile[];
+  readonly links: Array<Scan["links"][number]>;
+  readonly modules: string[];
+  readonly skipped: SkippedFile[];
+}
+
 async function addFile(
-  scan: { readonly files: ScannedFile[]; readonly skipped: SkippedFile[] },
+  scan: GrowingScan,
   file: { readonly absolute: string; readonly path: string; readonly limits: WorkspaceLimits },
 ): Promise<void> {
   try {

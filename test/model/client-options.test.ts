@@ -15,6 +15,7 @@ import {
   plainAnswer,
   sse,
   textBlock,
+  toolBlock,
   turnRequest,
 } from "./helpers.ts";
 
@@ -75,6 +76,20 @@ describe("keys and addresses", () => {
     const sent = [...headersOf(calls[0]?.init)];
     expect(JSON.stringify(sent)).not.toContain(KEY);
     expect(Object.fromEntries(sent)).toMatchObject({ authorization: "Bearer none", "x-api-key": "none" });
+  });
+
+  it("keeps the custom headers of the environment at home", async () => {
+    const { fetch, calls } = fixedFetch(sse(plainAnswer()));
+    const endpoints = { default: { apiKey: KEY }, local: { baseURL: "http://local:8080", apiKey: "local-key" } };
+    const port = anthropicModel({ ...base, endpoints, fetch });
+    process.env["ANTHROPIC_CUSTOM_HEADERS"] = "X-Gate: gate-secret\nauthorization: Bearer leaked";
+    try {
+      await outcomeOf(port, turnRequest({ choice: localChoice }));
+    } finally {
+      delete process.env["ANTHROPIC_CUSTOM_HEADERS"];
+    }
+    const headers = headersOf(calls[0]?.init);
+    expect([headers.get("x-gate"), headers.get("authorization")]).toEqual([null, "Bearer local-key"]);
   });
 
   it("gives a named endpoint its own key in both usual headers", async () => {
@@ -161,6 +176,19 @@ describe("bodies", () => {
     const deltas = (await eventsOf(port(fetch))).flatMap((event) => (event.kind === "delta" ? [event.delta.text] : []));
     expect(deltas.join("")).toBe(pieces.join(""));
     expect(deltas.length).toBeLessThan(10);
+  });
+
+  it("takes an answer that is cut at any byte for cut, never for whole", async () => {
+    const body = sse([
+      messageStart(),
+      ...textBlock(0, "Four lines."),
+      ...toolBlock(1, "a", '{"path":"x"}'),
+      ...messageEnd("tool_use"),
+    ]);
+    const cuts = Array.from({ length: body.length }, (_, at) => at).filter((at) => at % 11 === 0 || at > body.length - 60);
+    const kinds = await Promise.all(cuts.map(async (at) => (await outcomeOf(port(fixedFetch(body.slice(0, at)).fetch))).kind));
+    expect(new Set(kinds)).toEqual(new Set(["failed"]));
+    expect((await outcomeOf(port(fixedFetch(body).fetch))).kind).toBe("answered");
   });
 
   it("never throws, whatever the request holds", async () => {

@@ -16,11 +16,7 @@ describe.each(["file", "memory"])("%s artifacts", (kind) => {
 
   it("give back any text, by a reference that depends on it alone", async () => {
     const store = open();
-    const text = fc.oneof(
-      fc.string({ unit: "binary" }),
-      fc.string({ unit: "grapheme" }),
-      fc.constantFrom("", "\ufeffx", "a\r\n\0"),
-    );
+    const text = fc.string({ unit: fc.constantFrom("a", "\r\n", "\0", "\ufeff", "ö", "😀", "\ud800", "\udc00") });
     await fc.assert(
       fc.asyncProperty(text, async (raw) => {
         const stored = Buffer.from(raw).toString();

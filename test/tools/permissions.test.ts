@@ -261,7 +261,7 @@ describe("wildcards", () => {
       Array.from({ length: 2000 }, () => "a"),
     );
     matchesPath([`${"*a".repeat(50)}x`], ["a".repeat(4000)]);
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(performance.now() - started).toBeLessThan(2000);
   });
 });
 

@@ -29,7 +29,7 @@ export const importers: readonly PackageRule[] = [
   { packages: /^@anthropic-ai\/sdk\/.*agent-toolset/, folders: ["tools"], types: [] },
   { packages: /^@anthropic-ai\/sdk(\/|$)/, folders: ["model"], types: ["testing"] },
   { packages: /^node:child_process$/, folders: ["process"], types: [] },
-  { packages: /^xstate(\/|$)/, folders: ["host", "actors", "machines", "run", "inspect", "testing"], types: [] },
+  { packages: /^xstate(\/|$)/, folders: ["host", "actors", "machines", "run", "inspect", "testing"], types: ["workers"] },
   { packages: /^rxjs$/, folders: impure(), types: [] },
   { packages: /^@statelyai\/inspect$/, folders: ["inspect"], types: [] },
   { packages: /^(ink|react|commander)(\/|$)/, folders: ["cli"], types: [] },

@@ -1,0 +1,125 @@
+// What must hold of any run, checked while it goes on and when it is over.
+import { expect } from "vitest";
+import { taskIndex } from "../../src/core/ids.ts";
+import type { Row } from "../../src/host/journal.ts";
+import type { RunInput } from "../../src/machines/run-state.ts";
+import type { Plan } from "../../src/protocol/plan.ts";
+import type { RunEvent } from "../../src/protocol/run-event.ts";
+import { countOf } from "../../src/queue/state.ts";
+import type { RunSnapshot, SimulatedRun, TimedCommand } from "./simulate.ts";
+
+type Fate = "open" | "running" | "finished" | "failed" | "skipped";
+
+const SLACK_USD = 1e-9;
+
+/** Follows one run. Give `watch` and `hear` to `simulate`, then call `expectSound`. */
+export class RunAuditor {
+  readonly #input: RunInput;
+  readonly #fates = new Map<string, Fate>();
+  readonly #faults: string[] = [];
+  #settlings = 0;
+  #plan: Plan | null = null;
+  #billedUsd = 0;
+  #ends = 0;
+
+  constructor(input: RunInput) {
+    this.#input = input;
+  }
+
+  readonly watch = ({ context }: RunSnapshot): void => {
+    const { queue, spend, accounts, options } = context;
+    this.#plan = context.plan;
+    if (options.budgetUsd !== null) {
+      const reserved = Object.values(accounts).reduce((sum, account) => sum + account.reservedUsd, 0);
+      if (spend.usd + reserved > options.budgetUsd + SLACK_USD) this.#fault(`${spend.usd} spent and ${reserved} reserved of ${options.budgetUsd}`);
+    }
+    if (!queue) return;
+    const running = queue.tasks.filter(({ status }) => status === "running");
+    if (running.length > options.concurrency) this.#fault(`${running.length} tasks run at once`);
+    for (const [worker, cap] of Object.entries(queue.caps)) {
+      if (running.filter((task) => task.worker === worker).length > cap) this.#fault(`more than ${cap} tasks of ${worker} run`);
+      if (countOf(queue.runningBy, worker) > cap) this.#fault(`${worker} is counted above its cap`);
+    }
+  };
+
+  readonly hear = (event: RunEvent): void => {
+    switch (event.type) {
+      case "task.started":
+        this.#start(event.task);
+        break;
+      case "task.finished":
+        this.#settle(event.task, "finished");
+        break;
+      case "task.failed":
+        this.#settle(event.task, "failed");
+        break;
+      case "task.skipped":
+        this.#settle(event.task, "skipped");
+        break;
+      case "task.retrying":
+        if (this.#fates.get(event.task) !== "running") this.#fault(`${event.task} is retried but did not run`);
+        this.#fates.set(event.task, "open");
+        break;
+      case "turn.completed":
+      case "turn.failed":
+        this.#billedUsd += event.usd ?? 0;
+        break;
+      case "run.finished":
+        this.#ends++;
+        break;
+      default:
+    }
+  };
+
+  /** Fails unless the run ended well in order, whatever its outcome. */
+  expectSound({ end, output, snapshot, journal }: SimulatedRun, commands: readonly TimedCommand[] = []): void {
+    const { context } = snapshot;
+    expect(end, JSON.stringify([snapshot.value, context.queue?.counts, context.accounts, context.funding])).toEqual({ kind: "done" });
+    expect(this.#faults).toEqual([]);
+    expect(this.#ends).toBe(1);
+    expect(context.accounts).toEqual({});
+    expect(Object.entries(snapshot.children).filter(([, child]) => child.getSnapshot().status === "active")).toEqual([]);
+    this.#expectTasks(output?.tasks ?? [], commands);
+    const { budgetUsd } = this.#input.options;
+    if (budgetUsd !== null) expect(context.spend.usd).toBeLessThanOrEqual(budgetUsd + SLACK_USD);
+    expect(context.spend.usd).toBeGreaterThanOrEqual(this.#billedUsd - SLACK_USD);
+    expectOneClosingRowEach(journal.read());
+  }
+
+  #expectTasks(tasks: readonly { readonly id: string; readonly status: string; readonly usd: number }[], commands: readonly TimedCommand[]): void {
+    const began = this.#fates.size > 0;
+    for (const { id, status } of tasks) if (began) expect({ id, fate: this.#fates.get(id) }).toEqual({ id, fate: status });
+    const revived = commands.some(({ event }) => event.type === "task.retry");
+    if (began && !revived) expect(this.#settlings).toBe(tasks.length);
+  }
+
+  #start(task: string): void {
+    const fate = this.#fates.get(task) ?? "open";
+    if (fate === "running") this.#fault(`${task} is started while it runs`);
+    this.#fates.set(task, "running");
+    for (const edge of this.#input.plan?.tasks[taskIndex(task)]?.dependencies ?? this.#plan?.tasks[taskIndex(task)]?.dependencies ?? []) {
+      const before = this.#fates.get(edge.task) ?? "open";
+      const fits = edge.kind === "hard" ? before === "finished" : before !== "open" && before !== "running";
+      if (!fits) this.#fault(`${task} is started while ${edge.task} is ${before}`);
+    }
+  }
+
+  #settle(task: string, fate: Fate): void {
+    if (fate !== "skipped" && this.#fates.get(task) === "open") this.#fault(`${task} is ${fate} but did not run`);
+    this.#fates.set(task, fate);
+    this.#settlings++;
+  }
+
+  #fault(what: string): void {
+    this.#faults.push(what);
+  }
+}
+
+/** Every effect with an intent has exactly one closing row, and rows are numbered without gaps. */
+export function expectOneClosingRowEach(rows: readonly Row[]): void {
+  const closed = rows.filter(({ kind }) => kind === "result" || kind === "error" || kind === "cancelled").map(({ id }) => id);
+  const ids = new Set(closed);
+  expect(closed.length).toBe(ids.size);
+  expect(rows.filter(({ kind, id }) => kind === "intent" && !ids.has(id))).toEqual([]);
+  expect(rows.every(({ seq }, at) => seq === at + 1)).toBe(true);
+}
