@@ -37,8 +37,8 @@ export interface SleepInput {
   readonly dueAt: number;
 }
 
-/** The change sets a copy is built from, in dependency order. */
-export type Layers = readonly { readonly task: TaskId; readonly ref: string }[];
+/** The change sets a copy is built from, in dependency order; `after` names the tasks that each transitively depends on. */
+export type Layers = readonly { readonly task: TaskId; readonly ref: string; readonly after: readonly TaskId[] }[];
 
 /** Makes the workspace copy of an attempt (or of the planner, `plan`). */
 export interface PrepareInput {
@@ -85,8 +85,7 @@ export interface PerformInput {
 /** Folds all change sets into one result. */
 export interface IntegrateInput {
   readonly key: string;
-  /** In topological order; `after` names the tasks this one transitively depends on. */
-  readonly changes: readonly { readonly task: TaskId; readonly ref: string; readonly after: readonly TaskId[] }[];
+  readonly changes: Layers;
 }
 /** What the result folder differs in, and what could not be folded without a choice. */
 export interface Integrated {

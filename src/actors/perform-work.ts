@@ -3,14 +3,29 @@ import { messageOf } from "../core/errors.ts";
 import { failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
 import { effect } from "../host/effect.ts";
-import type { Worker } from "../workers/define-worker.ts";
+import type { Brief } from "../protocol/work.ts";
 import type { WorkspacePort } from "../workspace/port.ts";
 import type { Attempted, PerformInput, RunActors } from "./contract.ts";
+
+/** What a function of the user's may use while it performs. */
+export interface PerformTools {
+  readonly signal: AbortSignal;
+  /** Absolute path of the attempt's copy of the workspace; "" when the run has none. */
+  readonly workspace: string;
+  readonly log: (text: string) => void;
+}
+
+/** A worker as far as performing goes. */
+export interface Performer {
+  readonly name: string;
+  readonly perform?: (brief: Brief, use: PerformTools) => Promise<unknown>;
+  readonly checkOutput: (output: Json) => readonly string[];
+}
 
 /** What performing needs. */
 export interface PerformPorts {
   readonly runId: string;
-  readonly workers: readonly Worker[];
+  readonly workers: readonly Performer[];
   readonly workspace: WorkspacePort;
 }
 

@@ -106,7 +106,8 @@ async function attempted<T extends object>(work: () => Promise<T>): Promise<Atte
 
 function codeOf(error: unknown): FailureCode {
   const code: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "code") : undefined;
-  if (code === "WorkspaceFull" || code === "ArtifactNotWritten") return "StoreFull";
+  if (code === "WorkspaceFull" || code === "WorkspaceNotWritable" || code === "ArtifactNotWritten") return "StoreFull";
+  if (code === "ContentBroken" || code === "ArtifactBroken") return "StoreCorrupt";
   return typeof code === "string" && isFailureCode(code) ? code : "WorkspaceFailed";
 }
 

@@ -5,6 +5,7 @@ import type { Entry } from "./entry.ts";
 import type { InboxEntry, Row } from "./journal.ts";
 import type { MachineTimer } from "./machine-clock.ts";
 import type { EffectError, EffectOrphaned } from "./port.ts";
+import type { RowDraft } from "./row-log.ts";
 import { copyOf, type Outcome } from "./values.ts";
 
 /** Something that can be delivered. An outcome of undefined closes an effect that never began. */
@@ -14,10 +15,8 @@ export type Arrival =
   | { readonly kind: "timer"; readonly timer: MachineTimer }
   | { readonly kind: "command"; readonly command: InboxEntry };
 
-type RowPart = Omit<Row, "seq" | "at">;
-
 /** The row of an arrival, without its place; undefined when it has become pointless. `isSet`: neither fired nor cleared. */
-export function rowOf(arrival: Arrival, isSet: (timer: MachineTimer) => boolean): RowPart | undefined {
+export function rowOf(arrival: Arrival, isSet: (timer: MachineTimer) => boolean): RowDraft | undefined {
   switch (arrival.kind) {
     case "command":
       return { kind: "command", key: arrival.command.id, body: copyOf(arrival.command.event) };
@@ -35,7 +34,7 @@ export function rowOf(arrival: Arrival, isSet: (timer: MachineTimer) => boolean)
 }
 
 /** The intent row of an effect. */
-export function intentRow(entry: Entry): RowPart {
+export function intentRow(entry: Entry): RowDraft {
   return { ...placeOf(entry), kind: "intent", body: entry.lost > 0 ? { lost: entry.lost } : null, digest: entry.digest };
 }
 
@@ -67,7 +66,7 @@ interface CancelledBody {
   readonly error?: ErrorBody;
 }
 
-function closingRow(entry: Entry, outcome: Outcome | undefined, performed: boolean): RowPart {
+function closingRow(entry: Entry, outcome: Outcome | undefined, performed: boolean): RowDraft {
   const place = { ...placeOf(entry), ...(entry.needsDigest && { digest: entry.digest }) };
   if (entry.stopped || outcome === undefined) {
     return { ...place, kind: "cancelled", body: { performed, ...(outcome && fieldsOf(outcome)) } };

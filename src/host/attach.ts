@@ -91,6 +91,7 @@ class TreeWatch {
       this.#runtime.begin();
       return;
     }
+    if (this.#runtime.ended) return;
     if (!this.#runtime.isInTree) {
       throw new HostError(
         "ForeignAsync",

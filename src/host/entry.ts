@@ -52,6 +52,8 @@ export class Entry {
   hasIntent = false;
   /** Its rows are kept. */
   readonly durable: boolean;
+  /** Its place in front of an admission, the same each time it asks. */
+  place: AdmissionPlace | undefined;
   /** Gives its admission back. */
   leave: (() => void) | undefined;
   timer: Timer | undefined;

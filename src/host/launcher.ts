@@ -1,5 +1,5 @@
 // The waiting room between registration and performing: the gate first, then admission.
-//   W1  Entries are tried in the order they were started.
+//   W1  Entries are tried in the order in which they became ready; those the gate held come first.
 //   W2  Who waits holds nothing: no admission, no intent row.
 //   W3  A wake-up that reaches nobody (its entry is gone or held) is passed on to the others of the same admission.
 import type { Entry } from "./entry.ts";
@@ -58,7 +58,8 @@ export class Launcher {
 
   #enters(entry: Entry, enter: NonNullable<Entry["effect"]["job"]["enter"]>): boolean {
     try {
-      entry.leave = enter({ wake: () => this.#wake(entry), clock: this.#options.clock });
+      entry.place ??= { wake: () => this.#wake(entry), clock: this.#options.clock };
+      entry.leave = enter(entry.place);
     } catch (thrown) {
       this.#options.refuse(entry, "Internal", thrown);
       return false;

@@ -85,7 +85,10 @@ export interface EffectSchema {
   safeParse(value: unknown): { readonly success: boolean; readonly error?: unknown };
 }
 
-/** Where an effect waits for room: `wake` says that it is worth asking again. */
+/**
+ * Where an effect waits for room: `wake` says that it is worth asking again. An effect has the same place each time it
+ * asks, and may ask again unwoken; one that was stopped never asks again, and a wake-up it gets goes to the others.
+ */
 export interface AdmissionPlace {
   wake(): void;
   readonly clock: HostClock;

@@ -3,11 +3,11 @@
 //   R1  Durable before visible: a row is committed before its delivery, an intent before its perform.
 //   R2  One ordered delivery point: rows are delivered one by one, each to rest, live and in a replay by the same code.
 //   R3  Perform functions are never called inside a delivery.
-//   R4  A stopped effect gets exactly one closing row, and the root one `effect.orphaned`.
-//   R5  After the end nothing is written, delivered, begun or waited for.
+//   R4  After the end nothing is written, delivered, begun or waited for.
 import type { AnyActorRef } from "xstate";
 import { type Arrival, intentRow, rowOf } from "./arrivals.ts";
-import type { Entry, StartedEffect } from "./entry.ts";
+import { Closer } from "./closer.ts";
+import type { StartedEffect } from "./entry.ts";
 import { HostError } from "./errors.ts";
 import type { Row } from "./journal.ts";
 import { Launcher } from "./launcher.ts";
@@ -15,10 +15,11 @@ import { Ledger } from "./ledger.ts";
 import { MachineClock } from "./machine-clock.ts";
 import { Performer } from "./performer.ts";
 import type { HostEnd } from "./port.ts";
-import { checkRow, recoveryOf } from "./replay.ts";
+import { checkRow } from "./replay.ts";
+import { RowLog } from "./row-log.ts";
 import type { EffectHost, RunHead, RuntimeOptions } from "./runtime-port.ts";
 import { Tree } from "./tree.ts";
-import { failure, type Outcome, thrownOutcome } from "./values.ts";
+import { failure, thrownOutcome } from "./values.ts";
 
 /** Journal, delivery and effects of one actor tree. */
 export class Runtime implements EffectHost {
@@ -27,7 +28,9 @@ export class Runtime implements EffectHost {
   readonly #ledger = new Ledger();
   readonly #launcher: Launcher;
   readonly #performer: Performer;
+  readonly #closer: Closer;
   readonly #tree: Tree;
+  readonly #log: RowLog;
   #head: RunHead | undefined;
   #queue: Arrival[] = [];
   #phase: "new" | "replaying" | "live" = "new";
@@ -37,7 +40,6 @@ export class Runtime implements EffectHost {
   #closing = false;
   #fatal: HostError | undefined;
   #ended: HostEnd | undefined;
-  #lastSeq = 0;
   #seq = 0;
   #at = 0;
   readonly #whenEnded: ((end: HostEnd) => void)[] = [];
@@ -46,22 +48,31 @@ export class Runtime implements EffectHost {
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
-    const { timers, clock, wake } = options;
+    const { journal, timers, clock, wake } = options;
+    const { durable } = journal;
+    this.#log = new RowLog(journal, options.now);
+    this.#closer = new Closer({
+      timers,
+      durable,
+      isReplaying: () => this.replaying,
+      enqueue: (arrival) => this.enqueue(arrival),
+      onStopped: options.onStopped,
+    });
     this.#launcher = new Launcher({
       clock,
       wake,
       refuse: (entry, code, reason) =>
-        this.#close(entry, code === "EffectInput" ? failure(code, String(reason)) : thrownOutcome(reason)),
+        this.#closer.settle(entry, code === "EffectInput" ? failure(code, String(reason)) : thrownOutcome(reason)),
     });
     this.#performer = new Performer({
       ...options,
-      durable: options.journal.durable,
+      durable,
       arrive: (arrival, fired) => this.#arrive(arrival, fired),
     });
     this.machineClock = new MachineClock({
       timers,
       wake,
-      current: () => ({ at: this.#inTree ? this.#at : options.now(), seq: this.#seq, replaying: this.replaying }),
+      current: () => ({ at: this.isInTree ? this.#at : options.now(), seq: this.#seq, replaying: this.replaying }),
       due: (timer) => this.#arrive({ kind: "timer", timer }, true),
     });
     this.#tree = new Tree(this.#ledger, this.machineClock);
@@ -84,13 +95,9 @@ export class Runtime implements EffectHost {
     return this.#ended;
   }
 
-  /** True while XState runs under the runtime's control. */
-  get #inTree(): boolean {
-    return this.#delivering || this.starting;
-  }
-
+  /** True while XState runs under the runtime's control: in a delivery, or in `actor.start()`. */
   get isInTree(): boolean {
-    return this.#inTree;
+    return this.#delivering || this.starting;
   }
 
   /** True when nothing is deliverable and nothing but timers is being performed. */
@@ -107,13 +114,13 @@ export class Runtime implements EffectHost {
   /** The root is starting: time of the first delivery. */
   begin(): void {
     const recorded = this.#head?.recorded[0];
-    this.#at = recorded ? recorded.at : this.#options.now();
+    this.#at = recorded ? recorded.at : this.#log.stamp();
     this.#options.wake();
   }
 
   start(effect: StartedEffect): void {
     if (this.#ended) return;
-    const cause = this.#inTree ? this.#seq : this.#lastSeq;
+    const cause = this.isInTree ? this.#seq : this.#log.seq;
     try {
       this.#launcher.add(this.#ledger.register(effect, cause, this.durable));
     } catch (error) {
@@ -125,10 +132,7 @@ export class Runtime implements EffectHost {
 
   stop(actor: AnyActorRef): void {
     const entry = this.#ledger.of(actor);
-    if (!entry || this.#ended) return;
-    // Outside a delivery a durable tree only stops when its root is stopped by hand: a close, not an event of the run.
-    if (this.durable && !this.#inTree) entry.abort();
-    else this.#stopEntry(entry);
+    if (entry && !this.#ended) this.#closer.stop(entry);
   }
 
   /** Notes a broken rule, which ends the run on hosts. */
@@ -189,10 +193,11 @@ export class Runtime implements EffectHost {
   /** Lets running performs come to their end, begins nothing more. */
   drain(): void {
     this.#closing = true;
-    if (this.#phase === "new" || this.#performer.count === 0) this.finish({ kind: "closed" });
+    if (this.#phase === "new") this.finish({ kind: "closed" });
+    else this.#options.wake();
   }
 
-  /** R5. */
+  /** R4. */
   finish(end: HostEnd): void {
     if (this.#ended) return;
     this.#ended = end;
@@ -219,7 +224,7 @@ export class Runtime implements EffectHost {
     const recorded = this.#head?.recorded ?? [];
     if (recorded.length === 0) {
       this.#phase = "live";
-      for (const row of this.#commit([{ kind: "head", body: this.#head?.body ?? null }], this.#at)) this.#deliver(row);
+      for (const row of this.#log.commit([{ kind: "head", body: this.#head?.body ?? null }], this.#at)) this.#deliver(row);
     } else {
       this.#phase = "replaying";
       for (const row of recorded) this.#replay(row);
@@ -232,16 +237,9 @@ export class Runtime implements EffectHost {
 
   #replay(row: Row): void {
     if (this.#tree.status === "error") return;
-    checkRow(row, this.#lastSeq + 1, row.id === undefined ? undefined : this.#ledger.get(row.id));
-    this.#lastSeq = row.seq;
+    checkRow(row, this.#log.seq + 1, row.id === undefined ? undefined : this.#ledger.get(row.id));
+    this.#log.follow(row);
     this.#deliver(row);
-  }
-
-  #commit(parts: readonly Omit<Row, "seq" | "at">[], at: number): readonly Row[] {
-    const rows = parts.map((part, index): Row => ({ seq: this.#lastSeq + 1 + index, at, ...part }));
-    this.#options.journal.append(rows);
-    this.#lastSeq += rows.length;
-    return rows;
   }
 
   #deliverQueue(): void {
@@ -252,7 +250,7 @@ export class Runtime implements EffectHost {
       .map((arrival) => rowOf(arrival, (timer) => this.machineClock.has(timer.number)))
       .filter((part) => part !== undefined);
     if (parts.length === 0) return;
-    for (const row of this.#commit(parts, Math.max(this.#at, this.#options.now()))) this.#deliver(row);
+    for (const row of this.#log.commit(parts)) this.#deliver(row);
   }
 
   /** R2. */
@@ -263,7 +261,7 @@ export class Runtime implements EffectHost {
     this.#at = row.at;
     try {
       this.#tree.apply(row);
-      if (this.#tree.status === "done") for (const entry of this.#ledger.open()) this.#stopEntry(entry);
+      if (this.#tree.status === "done") for (const entry of this.#ledger.open()) this.#closer.stop(entry);
     } finally {
       this.#delivering = false;
     }
@@ -284,50 +282,24 @@ export class Runtime implements EffectHost {
   }
 
   #endRun(end: HostEnd & { readonly kind: "done" | "error" }): void {
-    this.#options.journal.end(end.kind, Math.max(this.#at, this.#options.now()));
+    this.#options.journal.end(end.kind, this.#log.stamp());
     this.finish(end);
   }
 
-  /** After a replay and the inbox: what was in flight is resolved by its class. */
   #recover(): void {
-    const status = this.#tree.status;
+    const { status } = this.#tree;
     if (status !== "active" && status !== "done") return;
     this.#mustRecover = false;
-    for (const entry of this.#ledger.open()) {
-      const outcome = recoveryOf(entry, this.durable);
-      if (outcome !== "again") this.#close(entry, outcome);
-    }
+    for (const entry of this.#ledger.open()) this.#closer.resolve(entry);
   }
 
   #launch(): void {
     const taken = this.#launcher.take(this.#tree.isHeld);
     if (taken.length === 0) return;
     const fresh = taken.filter((entry) => entry.needsIntent);
-    if (fresh.length > 0) this.#commit(fresh.map(intentRow), Math.max(this.#at, this.#options.now()));
+    if (fresh.length > 0) this.#log.commit(fresh.map(intentRow));
     for (const entry of fresh) entry.hasIntent = true;
     for (const entry of taken) this.#performer.begin(entry);
-  }
-
-  /** R4. */
-  #stopEntry(entry: Entry): void {
-    if (entry.stopped) return;
-    entry.stopped = true;
-    if (this.replaying) return;
-    entry.abort();
-    if (entry.phase === "waiting" || entry.timer) {
-      if (entry.timer) this.#options.timers.cancel(entry.timer);
-      const outcome = recoveryOf(entry, this.durable);
-      this.#close(entry, outcome === "again" ? undefined : outcome);
-    } else {
-      this.#options.onStopped?.(entry);
-    }
-  }
-
-  /** Settles an entry that is not being performed now. */
-  #close(entry: Entry, outcome: Outcome | undefined): void {
-    if (entry.phase !== "waiting" && !entry.timer) return;
-    entry.phase = "arrived";
-    this.enqueue({ kind: "outcome", entry, outcome, performed: entry.lost > 0 });
   }
 
   #arrive(arrival: Arrival, fired: boolean): void {

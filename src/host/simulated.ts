@@ -109,6 +109,11 @@ class Simulation extends RunHost implements SimulatedHost {
     else this.#timers.add(at, () => putCommand(this.journal, command, id));
   }
 
+  /** Without grace: time stands still outside `run()`. */
+  override async close(): Promise<void> {
+    await super.close();
+  }
+
   async run(): Promise<SimulatedEnd> {
     try {
       await this.#loop();

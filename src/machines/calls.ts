@@ -26,18 +26,34 @@ const PLANNER_TURNS = 30;
 /** A conversation begins. */
 export function openCall(context: RunContext, call: CallName): Step {
   const before = context.calls[call];
-  return step({ ...context, talking: call, returning: null, calls: { ...context.calls, [call]: { ...before, tried: before.tried + 1 } } });
+  return step({
+    ...context,
+    talking: call,
+    returning: null,
+    calls: { ...context.calls, [call]: { ...before, tried: before.tried + 1 } },
+  });
 }
 
 /** What a conversation of the run is given. */
 export function callInput(context: RunContext, call: CallName, rules: RunRules): ConversationInput {
   const { permissions, budgetUsd } = context.options;
-  const common = { id: call, permissions, allowanceUsd: budgetUsd === null ? null : "asked", firstTurn: context.calls[call].turns + 1, at: context.now } as const;
+  const common = {
+    id: call,
+    permissions,
+    allowanceUsd: budgetUsd === null ? null : "asked",
+    firstTurn: context.calls[call].turns + 1,
+    at: context.now,
+  } as const;
   switch (call) {
     case "route":
       return { ...common, ...routing(context), limits: { turns: 4, toolCalls: 0 }, repairs: rules.policy.repairs.answer };
     case "plan":
-      return { ...common, ...planning(context, rules), limits: { turns: PLANNER_TURNS, toolCalls: 100 }, repairs: rules.policy.repairs.plan };
+      return {
+        ...common,
+        ...planning(context, rules),
+        limits: { turns: PLANNER_TURNS, toolCalls: 100 },
+        repairs: rules.policy.repairs.plan,
+      };
     case "synthesis":
       return { ...common, ...synthesis(context), limits: { turns: 4, toolCalls: 0 }, repairs: rules.policy.repairs.answer };
   }
@@ -50,7 +66,11 @@ export function takeRoute(context: RunContext, outcome: ConversationOutcome): St
   const known = closed.workers.find(({ name }) => name === answer?.data?.worker)?.name ?? closed.workers[0]?.name ?? null;
   const route = answer?.success
     ? { mode: answer.data.mode, worker: answer.data.mode === "direct" ? known : null, reason: answer.data.reason }
-    : { mode: "orchestrate" as const, worker: null, reason: `the router gave no usable answer${outcome.kind === "failed" ? ` (${outcome.failure.code})` : ""}` };
+    : {
+        mode: "orchestrate" as const,
+        worker: null,
+        reason: `the router gave no usable answer${outcome.kind === "failed" ? ` (${outcome.failure.code})` : ""}`,
+      };
   return step({ ...closed, route });
 }
 
@@ -64,7 +84,10 @@ export function announceRoute(context: RunContext): Step {
 export function planDirectly(context: RunContext, { checkPlan }: RunRules): Step {
   if (context.plan) return step(context);
   const worker = context.route?.worker ?? context.workers[0]?.name ?? "";
-  const checked = checkPlan({ rationale: context.route?.reason ?? "", tasks: [{ label: "answer", worker, task: context.request }] });
+  const checked = checkPlan({
+    rationale: context.route?.reason ?? "",
+    tasks: [{ label: "answer", worker, task: context.request }],
+  });
   if (checked.ok) return step(withPlan(context, checked.plan));
   return step({ ...context, failure: failure("PlanInvalid", checked.issues.map(({ message }) => message).join(" ")) });
 }
@@ -99,7 +122,11 @@ export function retryCall(context: RunContext, call: CallName, why: Failure, rul
       calls: { ...context.calls, [call]: { ...state, choice } },
       returning: { call, woken: false },
     };
-    return step(waiting, emit(waiting, { type: "phase.retrying", phase: call, failure: why, wakeAt }), { do: "wake", name: `${call}#${state.tried}`, dueAt: wakeAt });
+    return step(waiting, emit(waiting, { type: "phase.retrying", phase: call, failure: why, wakeAt }), {
+      do: "wake",
+      name: `${call}#${state.tried}`,
+      dueAt: wakeAt,
+    });
   }
   if (next === "suspend") return step({ ...context, suspension: why, returning: { call, woken: true } });
   return withoutCall(context, call, why, rules);
@@ -126,7 +153,8 @@ export function conclude(context: RunContext): Step {
 }
 
 /** True when there is nothing to synthesize: the direct way, or nothing finished. */
-export const needsNoSynthesis = ({ route, queue }: RunContext): boolean => route?.mode === "direct" || (queue?.counts.finished ?? 0) === 0;
+export const needsNoSynthesis = ({ route, queue }: RunContext): boolean =>
+  route?.mode === "direct" || (queue?.counts.finished ?? 0) === 0;
 
 function withoutCall(context: RunContext, call: CallName, why: Failure, rules: RunRules): Step {
   const spent = why.code === "BudgetExceeded" ? goBroke(context) : step(context);
@@ -153,17 +181,30 @@ function conversation(parameters: FrozenParameters, text: string): Pick<Conversa
 function routing(context: RunContext) {
   const data = { request: context.request, workers: context.workers, hasWorkspace: context.options.hasWorkspace };
   const choice = context.calls.route.choice ?? choiceOf(context, "route");
-  return conversation({ choice, system: routerPrompt.system(data), tools: [], format: routerPrompt.format }, routerPrompt.user(data));
+  return conversation(
+    { choice, system: routerPrompt.system(data), tools: [], format: routerPrompt.format },
+    routerPrompt.user(data),
+  );
 }
 
 function planning(context: RunContext, { tools }: RunRules) {
   const { request, workers, told, options } = context;
   const bashAllowed = permit({ name: "bash", input: { command: "true" } }, options.permissions).decision === "allow";
   const names = options.hasWorkspace ? PLANNER_TOOLS.filter((name) => name !== "bash" || bashAllowed) : [];
-  const data = { request, workers, hasWorkspace: options.hasWorkspace, limits: { maxTasks: options.maxTasks }, bashAllowed, told };
+  const data = {
+    request,
+    workers,
+    hasWorkspace: options.hasWorkspace,
+    limits: { maxTasks: options.maxTasks },
+    bashAllowed,
+    told,
+  };
   const choice = context.calls.plan.choice ?? choiceOf(context, "plan");
   const declared = names.flatMap((name) => (Object.hasOwn(tools, name) ? (tools[name] ?? []) : []));
-  return conversation({ choice, system: plannerPrompt.system(data), tools: declared, format: plannerPrompt.format }, plannerPrompt.user(data));
+  return conversation(
+    { choice, system: plannerPrompt.system(data), tools: declared, format: plannerPrompt.format },
+    plannerPrompt.user(data),
+  );
 }
 
 function synthesis(context: RunContext) {
@@ -177,14 +218,27 @@ function synthesis(context: RunContext) {
       const report = reports[at];
       if (!report) return [];
       const { value } = report.output;
-      return [{ label: task.label, worker: task.worker, summary: report.summary, output: typeof value === "string" ? value : JSON.stringify(value), files: report.changes.files, evidence: report.evidence }];
+      return [
+        {
+          label: task.label,
+          worker: task.worker,
+          summary: report.summary,
+          output: typeof value === "string" ? value : JSON.stringify(value),
+          files: report.changes.files,
+          evidence: report.evidence,
+        },
+      ];
     }),
     failures: (queue?.tasks ?? []).flatMap(({ label, failure: why, status }) => {
       if (!why || status === "finished") return [];
       const root = rootCause(why);
       return [{ label, code: why.code, message: why.message, rootCause: root === why ? null : `${root.code}: ${root.message}` }];
     }),
-    conflicts: conflicts.map((conflict) => ({ path: conflict.path, tasks: conflict.tasks.map(labelOf), kept: labelOf(conflict.kept) })),
+    conflicts: conflicts.map((conflict) => ({
+      path: conflict.path,
+      tasks: conflict.tasks.map(labelOf),
+      kept: labelOf(conflict.kept),
+    })),
     changedFiles: files,
   };
   const choice = synthesisChoice(context, context.calls.synthesis.choice ?? choiceOf(context, "synthesis"));
@@ -195,7 +249,9 @@ function synthesis(context: RunContext) {
 function plainAnswer({ route, plan, queue, reports, failure: why }: RunContext): string {
   const only = reports[0]?.output.value;
   if (route?.mode === "direct" && only !== undefined) return typeof only === "string" ? only : JSON.stringify(only, null, 2);
-  const lines = (queue?.tasks ?? []).map(({ label, status, result, failure: lost }) => `- ${label}: ${status}. ${result?.summary ?? lost?.message ?? ""}`.trim());
+  const lines = (queue?.tasks ?? []).map(({ label, status, result, failure: lost }) =>
+    `- ${label}: ${status}. ${result?.summary ?? lost?.message ?? ""}`.trim(),
+  );
   const head = why ? `No answer could be written (${why.message})` : "No answer could be written.";
   return lines.length > 0 ? `${plan && why ? `${head}\n\n` : ""}What the tasks came to:\n${lines.join("\n")}` : head;
 }

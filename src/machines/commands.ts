@@ -28,21 +28,34 @@ export function raiseAsk(context: RunContext, { from, ask, at }: Extract<UpwardM
   if (context.options.asks === "wait") return step({ ...timed, asks: [...timed.asks, ask] }, opened);
   const text = "nobody is there to ask";
   const closed = emit(timed, { type: "ask.closed", ask: ask.id, decision: "reject", by: "policy", text });
-  return step(timed, opened, closed, { do: "tell", child, message: { type: "ask.answered", ask: ask.id, decision: "reject", text, at } });
+  return step(timed, opened, closed, {
+    do: "tell",
+    child,
+    message: { type: "ask.answered", ask: ask.id, decision: "reject", text, at },
+  });
 }
 
 /** A person answers. The plan's question is the chart's own matter; here are the others. */
 export function answerAsk(context: RunContext, command: Delivered<"ask.answer">): Step {
   const ask = context.asks.find(({ id }) => id === command.ask);
-  if (!ask) return dropLetter({ ...context, now: command.at }, { from: command.ask, what: "ask.answer", reason: "no such question is open" });
+  if (!ask)
+    return dropLetter(
+      { ...context, now: command.at },
+      { from: command.ask, what: "ask.answer", reason: "no such question is open" },
+    );
   const closed = closeAsk({ ...context, now: command.at }, command);
-  return sequence(closed, (next) => (ask.kind === "escalation" ? answerEscalation(next, ask, command) : passAnswer(next, ask, command)));
+  return sequence(closed, (next) =>
+    ask.kind === "escalation" ? answerEscalation(next, ask, command) : passAnswer(next, ask, command),
+  );
 }
 
 /** Takes a question off the list and says how it was answered. */
 export function closeAsk(context: RunContext, command: Delivered<"ask.answer">): Step {
   const next = { ...context, now: command.at, asks: context.asks.filter(({ id }) => id !== command.ask) };
-  return step(next, emit(next, { type: "ask.closed", ask: command.ask, decision: command.decision, by: "person", text: command.text ?? null }));
+  return step(
+    next,
+    emit(next, { type: "ask.closed", ask: command.ask, decision: command.decision, by: "person", text: command.text ?? null }),
+  );
 }
 
 /** Puts the plan to a person, where that is wanted. */
@@ -54,7 +67,10 @@ export function openReview(context: RunContext): Step {
     kind: "plan",
     from: null,
     text: `Carry out this plan of ${plan.tasks.length} tasks?`,
-    detail: { rationale: plan.rationale, tasks: plan.tasks.map(({ id, label, worker, task }) => ({ id, label, worker, task: headAndTail(task, 400) })) },
+    detail: {
+      rationale: plan.rationale,
+      tasks: plan.tasks.map(({ id, label, worker, task }) => ({ id, label, worker, task: headAndTail(task, 400) })),
+    },
     hash: digestOf(stableStringify(plan)),
     at: context.now,
   };
@@ -66,8 +82,17 @@ export function openReview(context: RunContext): Step {
 export function announcePlan(context: RunContext): Step {
   const { plan } = context;
   if (!plan) return step(context);
-  const tasks = plan.tasks.map(({ id, label, worker, dependencies, optional }) => ({ id, label, worker, dependencies: [...dependencies], optional }));
-  return step(context, emit(context, { type: "plan.accepted", rationale: plan.rationale, tasks, criticalPath: [...criticalPath(plan).tasks] }));
+  const tasks = plan.tasks.map(({ id, label, worker, dependencies, optional }) => ({
+    id,
+    label,
+    worker,
+    dependencies: [...dependencies],
+    optional,
+  }));
+  return step(
+    context,
+    emit(context, { type: "plan.accepted", rationale: plan.rationale, tasks, criticalPath: [...criticalPath(plan).tasks] }),
+  );
 }
 
 /** Replaces the plan under review; an invalid one is a dead letter that says why. */
@@ -87,12 +112,14 @@ export function rejectPlan(context: RunContext, text: string | undefined): Step 
 export function tell(context: RunContext, { text, task, at }: Delivered<"run.tell">): Step {
   const timed = { ...context, now: at };
   const state = task === undefined ? undefined : context.queue?.tasks[taskIndex(task)];
-  const targets = task === undefined ? liveConversations(timed) : state?.status === "running" ? [attemptId(state.id, state.attempts)] : [];
+  const targets =
+    task === undefined ? liveConversations(timed) : state?.status === "running" ? [attemptId(state.id, state.attempts)] : [];
   const told = targets.flatMap((from): Directive[] => {
     const child = childOf(timed, from);
     return child ? [{ do: "tell", child, message: { type: "worker.told", text, at } }] : [];
   });
-  if (task !== undefined && told.length === 0) return dropLetter(timed, { from: "person", what: "run.tell", reason: `${task} is not running` });
+  if (task !== undefined && told.length === 0)
+    return dropLetter(timed, { from: "person", what: "run.tell", reason: `${task} is not running` });
   return step(task === undefined ? { ...timed, told: [...timed.told, text] } : timed, ...told);
 }
 
@@ -100,7 +127,9 @@ export function tell(context: RunContext, { text, task, at }: Delivered<"run.tel
 export function skipByCommand(context: RunContext, { task, reason, at }: Delivered<"task.skip">): Step {
   const timed = { ...context, now: at };
   const skipped = skip(timed, taskId(task), failure("Skipped", `Skipped by a person${reason ? `: ${reason}` : "."}`));
-  return skipped.context === timed ? dropLetter(timed, { from: "person", what: "task.skip", reason: `${task} is settled or unknown` }) : skipped;
+  return skipped.context === timed
+    ? dropLetter(timed, { from: "person", what: "task.skip", reason: `${task} is settled or unknown` })
+    : skipped;
 }
 
 /** A person has a failed or skipped task tried again. */
@@ -108,7 +137,8 @@ export function retryByCommand(context: RunContext, { task, at }: Delivered<"tas
   const { queue, plan } = context;
   const timed = { ...context, now: at };
   const revived = queue && plan ? reviveTask(queue, plan, taskId(task)) : queue;
-  if (revived === queue) return dropLetter(timed, { from: "person", what: "task.retry", reason: `${task} is not failed or skipped` });
+  if (revived === queue)
+    return dropLetter(timed, { from: "person", what: "task.retry", reason: `${task} is not failed or skipped` });
   return step({ ...timed, queue: revived });
 }
 

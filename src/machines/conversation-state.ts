@@ -83,7 +83,10 @@ export interface ConversationContext extends ConversationInput {
 }
 
 /** Decodes a final answer; issues go back to the model. Pure and total. */
-export type Decode = (format: string, text: string) => { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly issues: readonly string[] };
+export type Decode = (
+  format: string,
+  text: string,
+) => { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly issues: readonly string[] };
 
 /** What a conversation machine closes over: all of it constant. */
 export interface ConversationRules {
@@ -132,7 +135,12 @@ export function startConversation(input: ConversationInput | undefined): Convers
 
 const NOTHING: ConversationInput = {
   id: "conversation",
-  parameters: { choice: { endpoint: "default", model: "", effort: null, maxTokens: 0, price: null }, system: [], tools: [], format: null },
+  parameters: {
+    choice: { endpoint: "default", model: "", effort: null, maxTokens: 0, price: null },
+    system: [],
+    tools: [],
+    format: null,
+  },
   messages: [],
   permissions: { allow: [], ask: [], deny: [] },
   allowanceUsd: null,
@@ -150,26 +158,45 @@ export function worstCase({ parameters, knownTokens, newCharacters }: Conversati
 export const turnKey = ({ id, turn, tried }: ConversationContext): string => `${id}/turn/${turn}.${tried}`;
 
 /** Books a turn and decides what comes next. */
-export function judgeTurn(context: ConversationContext, settled: { readonly value: ModelTurnOutput; readonly at: number }, rules: ConversationRules): ConversationContext {
+export function judgeTurn(
+  context: ConversationContext,
+  settled: { readonly value: ModelTurnOutput; readonly at: number },
+  rules: ConversationRules,
+): ConversationContext {
   const booked = book({ ...context, now: settled.at, failure: null }, settled.value);
   const { outcome } = settled.value;
   return outcome.kind === "failed" ? afterFailure(booked, outcome.failure, rules) : afterAnswer(booked, outcome, rules);
 }
 
 /** The turn effect itself broke (not the model): the same rules as for any failure. */
-export function judgeCrash(context: ConversationContext, error: { readonly message: string; readonly at: number }, rules: ConversationRules): ConversationContext {
+export function judgeCrash(
+  context: ConversationContext,
+  error: { readonly message: string; readonly at: number },
+  rules: ConversationRules,
+): ConversationContext {
   return afterFailure({ ...context, now: error.at }, failure("Internal", error.message), rules);
 }
 
 /** The model's answer to the calls: all results first, then what a person said meanwhile. */
 export function answerCalls(context: ConversationContext): ConversationContext {
-  return { ...append(context, { role: "user", content: [...context.results, ...toldBlocks(context.told)] }), told: [], calls: [], results: [], next: 0, ...nextTurn(context) };
+  return {
+    ...append(context, { role: "user", content: [...context.results, ...toldBlocks(context.told)] }),
+    told: [],
+    calls: [],
+    results: [],
+    next: 0,
+    ...nextTurn(context),
+  };
 }
 
 /** Sends what is wrong with the answer back. */
 export function askForRepair(context: ConversationContext): ConversationContext {
   const text = context.parameters.format?.name === PLAN ? repairPlan(context.issues.join("\n")) : outputInvalid(context.issues);
-  return { ...append(context, { role: "user", content: [{ type: "text", text }] }), repaired: context.repaired + 1, ...nextTurn(context) };
+  return {
+    ...append(context, { role: "user", content: [{ type: "text", text }] }),
+    repaired: context.repaired + 1,
+    ...nextTurn(context),
+  };
 }
 
 /** Goes on after a pause, or with what a person said. */
@@ -180,14 +207,23 @@ export function goOn(context: ConversationContext): ConversationContext {
 }
 
 /** Records the result of the current call. */
-export function recordResult(context: ConversationContext, result: { readonly content: string; readonly isError: boolean; readonly at: number }): ConversationContext {
+export function recordResult(
+  context: ConversationContext,
+  result: { readonly content: string; readonly isError: boolean; readonly at: number },
+): ConversationContext {
   const call = context.calls[context.next];
   if (!call) return context;
   const seen = digestOf(stableStringify([call.name, call.input, result.content]));
   const times = context.recent.filter((one) => one === seen).length + 1;
   const hint = times >= LOOP_HINT ? `\n\nThis is the ${times}th time that this call gave this result. Try something else.` : "";
-  const block: UserBlock = { type: "tool_result", tool_use_id: call.id, content: (result.content || "(no output)") + hint, is_error: result.isError };
-  const looping = times >= LOOP_END ? failure("WorkerLooping", `The call ${call.name} gave the same result ${times} times.`) : context.failure;
+  const block: UserBlock = {
+    type: "tool_result",
+    tool_use_id: call.id,
+    content: (result.content || "(no output)") + hint,
+    is_error: result.isError,
+  };
+  const looping =
+    times >= LOOP_END ? failure("WorkerLooping", `The call ${call.name} gave the same result ${times} times.`) : context.failure;
   return {
     ...context,
     now: Math.max(context.now, result.at),
@@ -206,7 +242,11 @@ export function refuseCall(context: ConversationContext, why: string): Conversat
   if (!call) return context;
   const seen = digestOf(stableStringify([call.name, call.input]));
   const again = context.refused.includes(seen);
-  const recorded = recordResult(context, { content: `Not allowed: ${why}. Do without it, or say in your answer what could not be done.`, isError: true, at: context.now });
+  const recorded = recordResult(context, {
+    content: `Not allowed: ${why}. Do without it, or say in your answer what could not be done.`,
+    isError: true,
+    at: context.now,
+  });
   const denied = failure("ToolDenied", `The call ${call.name} was refused twice (${why}).`);
   return { ...recorded, refused: [...context.refused, seen], failure: again ? denied : recorded.failure };
 }
@@ -221,11 +261,23 @@ export function askAboutCall(context: ConversationContext): Ask | undefined {
 export function outcomeOf(context: ConversationContext): ConversationOutcome {
   const { spend, toolCalls, now: at } = context;
   const turns = context.turn;
-  if (context.verdict === "finish" && context.answer) return { kind: "finished", ...context.answer, messages: context.messages, spend, turns, toolCalls, at };
-  return { kind: "failed", failure: context.failure ?? failure("Internal", "The conversation ended without an answer."), spend, turns, toolCalls, at };
+  if (context.verdict === "finish" && context.answer)
+    return { kind: "finished", ...context.answer, messages: context.messages, spend, turns, toolCalls, at };
+  return {
+    kind: "failed",
+    failure: context.failure ?? failure("Internal", "The conversation ended without an answer."),
+    spend,
+    turns,
+    toolCalls,
+    at,
+  };
 }
 
-function afterAnswer(context: ConversationContext, outcome: Extract<TurnOutcome, { kind: "answered" }>, rules: ConversationRules): ConversationContext {
+function afterAnswer(
+  context: ConversationContext,
+  outcome: Extract<TurnOutcome, { kind: "answered" }>,
+  rules: ConversationRules,
+): ConversationContext {
   const grown = { ...append(context, { role: "assistant", content: outcome.blocks }), tried: 0 };
   switch (outcome.stop) {
     case "tool_use":
@@ -238,9 +290,17 @@ function afterAnswer(context: ConversationContext, outcome: Extract<TurnOutcome,
         ? { ...grown, pauses: context.pauses + 1, verdict: "continue" }
         : afterFailure(context, failure("MalformedAnswer", `The model paused ${MOST_PAUSES} times in a row.`), rules);
     case "max_tokens":
-      return afterFailure(context, failure("OutputTruncated", `The answer was cut at ${context.parameters.choice.maxTokens} tokens.`), rules);
+      return afterFailure(
+        context,
+        failure("OutputTruncated", `The answer was cut at ${context.parameters.choice.maxTokens} tokens.`),
+        rules,
+      );
     case "refusal":
-      return afterFailure(context, failure("Refused", `The model refused${outcome.stopDetail ? ` (${outcome.stopDetail})` : ""}.`), rules);
+      return afterFailure(
+        context,
+        failure("Refused", `The model refused${outcome.stopDetail ? ` (${outcome.stopDetail})` : ""}.`),
+        rules,
+      );
     case "model_context_window_exceeded":
       return afterFailure(context, failure("ContextFull", "The conversation no longer fits the model's context window."), rules);
     default:
@@ -251,18 +311,24 @@ function afterAnswer(context: ConversationContext, outcome: Extract<TurnOutcome,
 function takeCalls(context: ConversationContext, blocks: readonly AssistantBlock[]): ConversationContext {
   const calls = blocks.filter((block) => block.type === "tool_use");
   const { toolCalls, turns } = context.limits;
-  if (context.toolCalls + calls.length > toolCalls) return fail(context, failure("WorkerLooping", `More than ${toolCalls} tool calls were asked for.`));
-  if (context.turn - (context.firstTurn ?? 1) + 1 >= turns) return fail(context, failure("WorkerLooping", `There was no answer after ${turns} turns.`));
+  if (context.toolCalls + calls.length > toolCalls)
+    return fail(context, failure("WorkerLooping", `More than ${toolCalls} tool calls were asked for.`));
+  if (context.turn - (context.firstTurn ?? 1) + 1 >= turns)
+    return fail(context, failure("WorkerLooping", `There was no answer after ${turns} turns.`));
   return { ...context, calls, next: 0, results: [], pauses: 0, verdict: "act" };
 }
 
 function takeAnswer(context: ConversationContext, text: string, { decode }: ConversationRules): ConversationContext {
   const { format } = context.parameters;
-  const decoded: ReturnType<Decode> = text.trim() === "" ? { ok: false, issues: ["It is empty."] } : format ? decode(format.name, text) : { ok: true, value: text };
+  const decoded: ReturnType<Decode> =
+    text.trim() === "" ? { ok: false, issues: ["It is empty."] } : format ? decode(format.name, text) : { ok: true, value: text };
   if (decoded.ok) return { ...context, answer: { text, value: decoded.value }, verdict: "finish" };
   if (context.repaired < context.repairs) return { ...context, issues: decoded.issues, verdict: "repair" };
   const code = format?.name === PLAN ? "PlanInvalid" : "WorkerOutputInvalid";
-  return fail(context, failure(code, `The answer stayed invalid after ${context.repaired} repairs: ${decoded.issues.slice(0, 5).join(" ")}`));
+  return fail(
+    context,
+    failure(code, `The answer stayed invalid after ${context.repaired} repairs: ${decoded.issues.slice(0, 5).join(" ")}`),
+  );
 }
 
 function afterFailure(context: ConversationContext, why: Failure, { policy }: ConversationRules): ConversationContext {
@@ -271,7 +337,9 @@ function afterFailure(context: ConversationContext, why: Failure, { policy }: Co
     const drawn = draw(context.seed);
     const waitMs = Math.max(why.retryAfterMs ?? 0, waitBetween(step.waitMs, drawn.value));
     const seeded = { ...context, seed: drawn.next, failure: why, tried: context.tried + 1 };
-    return waitMs > policy.longestWaitMs ? { ...seeded, verdict: "hold" } : { ...seeded, wakeAt: context.now + waitMs, verdict: "wait" };
+    return waitMs > policy.longestWaitMs
+      ? { ...seeded, verdict: "hold" }
+      : { ...seeded, wakeAt: context.now + waitMs, verdict: "wait" };
   }
   const row = policy.table[why.code];
   const mendable = FAILURES[why.code].level === "run" || (row.then === "suspend" && row.attempt.length === 0);
@@ -285,14 +353,19 @@ function book(context: ConversationContext, { outcome, lost }: ModelTurnOutput):
   const usage = outcome.usage;
   if (usage) spend = addTurn(spend, { usage, usd: outcome.usd });
   // A lost turn was generated and paid like this one as far as anybody knows; it is booked as an estimate.
-  for (let times = 0; usage && times < lost; times++) spend = addTurn(spend, { usage: { ...usage, estimated: true }, usd: outcome.usd });
+  for (let times = 0; usage && times < lost; times++)
+    spend = addTurn(spend, { usage: { ...usage, estimated: true }, usd: outcome.usd });
   const used = spend.usd - context.spend.usd;
   const money = context.allowanceUsd === "asked" ? 0 : context.moneyUsd === null ? null : context.moneyUsd - used;
-  const known = outcome.kind === "answered" ? { knownTokens: promptTokens(outcome.usage) + outcome.usage.outputTokens, newCharacters: 0 } : {};
+  const known =
+    outcome.kind === "answered"
+      ? { knownTokens: promptTokens(outcome.usage) + outcome.usage.outputTokens, newCharacters: 0 }
+      : {};
   return { ...context, spend, moneyUsd: money, ...known };
 }
 
-const promptTokens = (usage: Usage): number => usage.inputTokens + usage.cacheReadTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens;
+const promptTokens = (usage: Usage): number =>
+  usage.inputTokens + usage.cacheReadTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens;
 
 const nextTurn = (context: ConversationContext) => ({ turn: context.turn + 1, tried: 0, verdict: null });
 

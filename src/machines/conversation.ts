@@ -76,11 +76,21 @@ export function createConversation(actors: ConversationActors, rules: Conversati
         ),
         runOutOfMoney: base.assign(({ context }) => ({
           verdict: "fail" as const,
-          failure: failure("BudgetExceeded", `The next turn may cost $${worstCase(context).toFixed(4)}, and that much is not left.`),
+          failure: failure(
+            "BudgetExceeded",
+            `The next turn may cost $${worstCase(context).toFixed(4)}, and that much is not left.`,
+          ),
         })),
         announceTurn: base.enqueueActions(({ context, self, enqueue }) => {
           const { id: from, turn, now: at, parameters } = context;
-          sendUp(self, enqueue, { type: "turn.started", from, turn, model: parameters.choice.model, reservedUsd: worstCase(context), at });
+          sendUp(self, enqueue, {
+            type: "turn.started",
+            from,
+            turn,
+            model: parameters.choice.model,
+            reservedUsd: worstCase(context),
+            at,
+          });
         }),
         judgeTurn: base.enqueueActions(({ context, event, self, enqueue }) => {
           const judged = verdictOn(context, event, rules);
@@ -94,18 +104,37 @@ export function createConversation(actors: ConversationActors, rules: Conversati
         goOn: base.assign(({ context }) => goOn(context)),
         announceCall: base.enqueueActions(({ context, self, enqueue }) => {
           const call = context.calls[context.next];
-          if (call) sendUp(self, enqueue, { type: "tool.started", from: context.id, tool: call.name, summary: summarizeCall(call), at: context.now });
+          if (call)
+            sendUp(self, enqueue, {
+              type: "tool.started",
+              from: context.id,
+              tool: call.name,
+              summary: summarizeCall(call),
+              at: context.now,
+            });
         }),
         recordResult: base.enqueueActions(({ context, event, self, enqueue }) => {
           const result = resultOf(event);
           const tool = context.calls[context.next]?.name ?? "";
           enqueue.assign(() => recordResult(context, result));
-          sendUp(self, enqueue, { type: "tool.finished", from: context.id, tool, ok: !result.isError, summary: oneLine(result.content), at: result.at });
+          sendUp(self, enqueue, {
+            type: "tool.finished",
+            from: context.id,
+            tool,
+            ok: !result.isError,
+            summary: oneLine(result.content),
+            at: result.at,
+          });
         }),
-        explainUnknownTool: base.assign(({ context }) => recordResult(context, { content: unknownTool(context), isError: true, at: context.now })),
+        explainUnknownTool: base.assign(({ context }) =>
+          recordResult(context, { content: unknownTool(context), isError: true, at: context.now }),
+        ),
         refuseByRule: base.assign(({ context }) => refuseCall(context, `the rule "${permission(context).rule}" forbids it`)),
         refuseByPerson: base.assign(({ context, event }) =>
-          refuseCall(context, event.type === "ask.answered" && event.text ? `a person answered: ${event.text}` : "it was not approved"),
+          refuseCall(
+            context,
+            event.type === "ask.answered" && event.text ? `a person answered: ${event.text}` : "it was not approved",
+          ),
         ),
         raiseAsk: base.enqueueActions(({ context, self, enqueue }) => {
           const ask = askAboutCall(context);
@@ -122,9 +151,14 @@ export function createConversation(actors: ConversationActors, rules: Conversati
         }),
         takeUpAgain: base.assign(({ context, event }) => ({ verdict: null, now: "at" in event ? event.at : context.now })),
         wakeUp: base.assign(({ context, event }) => ({
-          now: event.type === "xstate.done.actor.wait" ? Math.max(context.now, event.output.at) : Math.max(context.now, context.wakeAt),
+          now:
+            event.type === "xstate.done.actor.wait"
+              ? Math.max(context.now, event.output.at)
+              : Math.max(context.now, context.wakeAt),
         })),
-        keepMessage: base.assign(({ context, event }) => (event.type === "worker.told" ? { told: [...context.told, event.text] } : {})),
+        keepMessage: base.assign(({ context, event }) =>
+          event.type === "worker.told" ? { told: [...context.told, event.text] } : {},
+        ),
       },
     })
     .createMachine({
@@ -155,7 +189,12 @@ export function createConversation(actors: ConversationActors, rules: Conversati
             src: "modelTurn",
             input: ({ context }) => ({
               key: turnKey(context),
-              request: { conversation: context.id, turn: context.turn, parameters: context.parameters, messages: context.messages },
+              request: {
+                conversation: context.id,
+                turn: context.turn,
+                parameters: context.parameters,
+                messages: context.messages,
+              },
             }),
             onDone: { target: "deciding", actions: "judgeTurn" },
             onError: { target: "deciding", actions: "judgeTurn" },
@@ -244,9 +283,13 @@ function turnMessages(before: ConversationContext, event: Event, after: Conversa
   const lost = event.type === "xstate.done.actor.turn" ? event.output.value.lost : 0;
   const wakeAt = after.verdict === "wait" ? after.wakeAt : null;
   const why = after.failure ?? failure("Internal", "The turn broke.");
-  if (event.type !== "xstate.done.actor.turn") return [{ type: "turn.failed", from, turn, failure: why, usage: null, usd: null, lost, wakeAt, at }];
+  if (event.type !== "xstate.done.actor.turn")
+    return [{ type: "turn.failed", from, turn, failure: why, usage: null, usd: null, lost, wakeAt, at }];
   const { outcome } = event.output.value;
-  if (outcome.kind === "failed") return [{ type: "turn.failed", from, turn, failure: outcome.failure, usage: outcome.usage, usd: outcome.usd, lost, wakeAt, at }];
+  if (outcome.kind === "failed")
+    return [
+      { type: "turn.failed", from, turn, failure: outcome.failure, usage: outcome.usage, usd: outcome.usd, lost, wakeAt, at },
+    ];
   const { model, stop, usage, usd } = outcome;
   return [{ type: "turn.completed", from, turn, model, stop, usage, usd, lost, at }];
 }
@@ -271,7 +314,8 @@ function permission(context: ConversationContext) {
   return permit({ name: call?.name ?? "", input: call?.input ?? null }, context.permissions);
 }
 
-const isDeclared = ({ calls, next, parameters }: ConversationContext): boolean => parameters.tools.some((tool) => tool.name === calls[next]?.name);
+const isDeclared = ({ calls, next, parameters }: ConversationContext): boolean =>
+  parameters.tools.some((tool) => tool.name === calls[next]?.name);
 
 const unknownTool = ({ calls, next, parameters }: ConversationContext): string =>
   `There is no tool "${calls[next]?.name}". The tools are: ${parameters.tools.map((tool) => tool.name).join(", ") || "none"}.`;

@@ -16,7 +16,10 @@ export function decoderFor(workers: readonly Worker[], check: (draft: unknown) =
     }
     const value = parseAnswer(text);
     if (value === undefined) return { ok: false, issues: ["It is not JSON."] };
-    const issues = format === "route" ? routeIssues(value) : (workers.find(({ name }) => format === `${name} output`)?.checkOutput(value) ?? []);
+    const issues =
+      format === "route"
+        ? routeIssues(value)
+        : (workers.find(({ name }) => format === `${name} output`)?.checkOutput(value) ?? []);
     return issues.length === 0 ? { ok: true, value } : { ok: false, issues };
   };
 }

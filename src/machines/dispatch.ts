@@ -29,10 +29,12 @@ export function dispatch(context: RunContext): Step {
 }
 
 /** True when a task may start now. */
-export const mayDispatch = ({ queue, broke, suspension }: RunContext): boolean => queue !== null && !broke && suspension === null && canStart(queue);
+export const mayDispatch = ({ queue, broke, suspension }: RunContext): boolean =>
+  queue !== null && !broke && suspension === null && canStart(queue);
 
 /** True when every task is finished, failed or skipped and no stopped turn is still in flight. */
-export const isAllSettled = (context: RunContext): boolean => context.queue !== null && isSettled(context.queue) && !isInFlight(context);
+export const isAllSettled = (context: RunContext): boolean =>
+  context.queue !== null && isSettled(context.queue) && !isInFlight(context);
 
 /** True when nothing runs or may run before a wake-up time. */
 export function isWaitingForWake({ queue }: RunContext): boolean {
@@ -50,7 +52,14 @@ function startTask(context: RunContext, { task: id, attempt }: StartedTask): rea
   if (!worker) return [];
   const model = worker.card.kind === "model" ? worker.choice.model : null;
   const { changes } = adjustmentOf(context, id);
-  const started = emit(context, { type: "task.started", task: id, attempt, worker: worker.card.name, model, changes: [...changes] });
+  const started = emit(context, {
+    type: "task.started",
+    task: id,
+    attempt,
+    worker: worker.card.name,
+    model,
+    changes: [...changes],
+  });
   return [started, { do: "start", worker }];
 }
 
@@ -103,6 +112,8 @@ function layersOf({ plan, reports }: RunContext, id: TaskId): WorkerInput["layer
   if (!plan) return [];
   return dependencyClosure(plan, id).flatMap((task) => {
     const report = reports[taskIndex(task)];
-    return report && report.changes.files.length > 0 ? [{ task, ref: report.changes.ref }] : [];
+    return report && report.changes.files.length > 0
+      ? [{ task, ref: report.changes.ref, after: dependencyClosure(plan, task) }]
+      : [];
   });
 }

@@ -8,7 +8,18 @@ export { createWorker } from "./worker.ts";
 export type { WorkerMachine, WorkerParts } from "./worker.ts";
 export type { WorkerContext, WorkerInput, WorkerRules } from "./worker-state.ts";
 export type { OrchestratorMachine } from "./orchestrator.ts";
-export type { Account, Adjustment, CallName, CallState, RunContext, RunInput, RunModels, RunOptions, RunRules, RunWorld } from "./run-state.ts";
+export type {
+  Account,
+  Adjustment,
+  CallName,
+  CallState,
+  RunContext,
+  RunInput,
+  RunModels,
+  RunOptions,
+  RunRules,
+  RunWorld,
+} from "./run-state.ts";
 export type { RunOutput, TaskResult } from "./run-events.ts";
 export { DEFAULT_POLICY, DEFAULT_TABLE, STAND_INS } from "../core/policy.ts";
 export type { AttemptStep, Change, LastStep, Policy, PolicyRow, PolicyTable, TurnStep } from "../core/policy.ts";

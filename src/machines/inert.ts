@@ -3,7 +3,8 @@ import type { RunActors } from "../actors/contract.ts";
 import { effect, sleepUntil } from "../host/effect.ts";
 import type { EffectLogic } from "../host/effect.ts";
 
-const never = <I extends { readonly key: string }, O>(name: string): EffectLogic<I, O> => effect<I, O>(name, { class: "pure" }, () => new Promise<O>(() => {}));
+const never = <I extends { readonly key: string }, O>(name: string): EffectLogic<I, O> =>
+  effect<I, O>(name, { class: "pure" }, () => new Promise<O>(() => {}));
 
 /** A full set of effects none of which ever answers. */
 export function inertActors(): RunActors {

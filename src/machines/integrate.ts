@@ -9,14 +9,17 @@ import { emit, step } from "./step.ts";
 import type { Step } from "./step.ts";
 
 /** True when there is anything to fold. */
-export const mustIntegrate = ({ options, reports }: RunContext): boolean => options.hasWorkspace && reports.some((report) => (report?.changes.files.length ?? 0) > 0);
+export const mustIntegrate = ({ options, reports }: RunContext): boolean =>
+  options.hasWorkspace && reports.some((report) => (report?.changes.files.length ?? 0) > 0);
 
 /** The change sets in topological order, each with the tasks it comes after. */
 export function integrateInput({ plan, reports }: RunContext): IntegrateInput {
   if (!plan) return { key: "integrate", changes: [] };
   const changes = topologicalOrder(plan).flatMap((task) => {
     const report = reports[taskIndex(task)];
-    return report && report.changes.files.length > 0 ? [{ task, ref: report.changes.ref, after: dependencyClosure(plan, task) }] : [];
+    return report && report.changes.files.length > 0
+      ? [{ task, ref: report.changes.ref, after: dependencyClosure(plan, task) }]
+      : [];
   });
   return { key: "integrate", changes };
 }
@@ -26,7 +29,10 @@ export function takeIntegrated(context: RunContext, { value, at }: Settled<Attem
   const now = Math.max(context.now, at);
   if (!value.ok) return step({ ...context, now, failure: value.failure });
   const next = { ...context, now, files: value.files, conflicts: value.conflicts };
-  return step(next, ...value.conflicts.map(({ path, tasks, kept }) => emit(next, { type: "conflict.found", path, tasks: [...tasks], kept })));
+  return step(
+    next,
+    ...value.conflicts.map(({ path, tasks, kept }) => emit(next, { type: "conflict.found", path, tasks: [...tasks], kept })),
+  );
 }
 
 /** The folding itself broke. */

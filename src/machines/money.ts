@@ -26,7 +26,8 @@ const FEWEST_TOKENS = 500;
 type Message<T extends UpwardMessage["type"]> = Extract<UpwardMessage, { type: T }>;
 
 /** The account of a conversation; empty when it has none. */
-export const accountOf = (context: RunContext, from: string): Account => (Object.hasOwn(context.accounts, from) ? (context.accounts[from] ?? NO_MONEY) : NO_MONEY);
+export const accountOf = (context: RunContext, from: string): Account =>
+  Object.hasOwn(context.accounts, from) ? (context.accounts[from] ?? NO_MONEY) : NO_MONEY;
 
 /** True while a turn is in flight anywhere, stopped ones included. */
 export const isInFlight = (context: RunContext): boolean => Object.values(context.accounts).some((account) => account.inFlight);
@@ -46,8 +47,23 @@ export function endTurn(context: RunContext, message: Message<"turn.completed"> 
   const lostEvents = usage && lost > 0 ? [emit(booked, { type: "turn.lost", conversation: from, usd: (usd ?? 0) * lost })] : [];
   const event =
     message.type === "turn.completed"
-      ? emit(booked, { type: "turn.completed", conversation: from, turn, model: message.model, stop: message.stop, usd, ...tokens(message.usage) })
-      : emit(booked, { type: "turn.failed", conversation: from, turn, failure: message.failure, usd: costUsd, wakeAt: message.wakeAt });
+      ? emit(booked, {
+          type: "turn.completed",
+          conversation: from,
+          turn,
+          model: message.model,
+          stop: message.stop,
+          usd,
+          ...tokens(message.usage),
+        })
+      : emit(booked, {
+          type: "turn.failed",
+          conversation: from,
+          turn,
+          failure: message.failure,
+          usd: costUsd,
+          wakeAt: message.wakeAt,
+        });
   return sequence(step(booked, ...lostEvents, event), fund);
 }
 
@@ -58,7 +74,12 @@ export function settleOrphan(context: RunContext, orphan: EffectOrphaned): Step 
   const bill = billOf(orphan.value);
   const booked = book({ ...context, now: orphan.at }, { from, ...bill, lost: 0 });
   const charged = chargeLate(closeAccount(booked, from), from, bill.usd ?? 0);
-  const dropped = emit(charged, { type: "letter.dropped", from, what: "modelTurn", reason: "its actor was stopped; its cost is booked" });
+  const dropped = emit(charged, {
+    type: "letter.dropped",
+    from,
+    what: "modelTurn",
+    reason: "its actor was stopped; its cost is booked",
+  });
   return sequence(step(charged, ...(orphan.performed ? [dropped] : [])), fund);
 }
 
@@ -118,17 +139,26 @@ export function synthesisChoice(context: RunContext, choice: ModelChoice): Model
 export function spareUsd(context: RunContext, from: string): number {
   const { budgetUsd } = context.options;
   if (budgetUsd === null) return Number.POSITIVE_INFINITY;
-  const reserved = Object.entries(context.accounts).reduce((sum, [name, account]) => (name === from ? sum : sum + account.reservedUsd), 0);
+  const reserved = Object.entries(context.accounts).reduce(
+    (sum, [name, account]) => (name === from ? sum : sum + account.reservedUsd),
+    0,
+  );
   const share = from === "synthesis" || context.route?.mode === "direct" ? 0 : synthesisShareUsd(context, budgetUsd);
   return budgetUsd - context.spend.usd - reserved - share;
 }
 
 function synthesisShareUsd({ models }: RunContext, budgetUsd: number): number {
   const choice = { ...models.orchestrator, maxTokens: Math.min(models.orchestrator.maxTokens, SYNTHESIS_TOKENS) };
-  return Math.min(budgetUsd * SYNTHESIS_SHARE, worstCaseUsd(choice, { knownPromptTokens: 0, newCharacters: SYNTHESIS_CHARACTERS }) ?? 0);
+  return Math.min(
+    budgetUsd * SYNTHESIS_SHARE,
+    worstCaseUsd(choice, { knownPromptTokens: 0, newCharacters: SYNTHESIS_CHARACTERS }) ?? 0,
+  );
 }
 
-function book(context: RunContext, bill: { readonly from: string; readonly usage: Usage | null; readonly usd: number | null; readonly lost: number }): RunContext {
+function book(
+  context: RunContext,
+  bill: { readonly from: string; readonly usage: Usage | null; readonly usd: number | null; readonly lost: number },
+): RunContext {
   const { from, usage, usd, lost } = bill;
   const spend = usage ? addLost(addTurn(context.spend, { usage, usd }), { usage, usd }, lost) : context.spend;
   const account = accountOf(context, from);
@@ -156,17 +186,26 @@ function billOf(value: unknown): { readonly usage: Usage | null; readonly usd: n
   return { usage: isUsage(usage) ? usage : null, usd: typeof usd === "number" ? usd : null };
 }
 
-const field = (value: unknown, name: string): unknown => (typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined);
+const field = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
 
-const isUsage = (value: unknown): value is Usage => typeof field(value, "inputTokens") === "number" && typeof field(value, "outputTokens") === "number";
+const isUsage = (value: unknown): value is Usage =>
+  typeof field(value, "inputTokens") === "number" && typeof field(value, "outputTokens") === "number";
 
 const tokens = ({ inputTokens, outputTokens, cacheReadTokens }: Usage) => ({ inputTokens, outputTokens, cacheReadTokens });
 
-const othersReserved = (context: RunContext, from: string): boolean => Object.entries(context.accounts).some(([name, account]) => name !== from && account.reservedUsd > 0);
+const othersReserved = (context: RunContext, from: string): boolean =>
+  Object.entries(context.accounts).some(([name, account]) => name !== from && account.reservedUsd > 0);
 
-const setAccount = (context: RunContext, from: string, account: Account): RunContext => ({ ...context, accounts: { ...context.accounts, [from]: account } });
+const setAccount = (context: RunContext, from: string, account: Account): RunContext => ({
+  ...context,
+  accounts: { ...context.accounts, [from]: account },
+});
 
-const withoutFunding = (context: RunContext, from: string): RunContext => ({ ...context, funding: context.funding.filter((one) => one.from !== from) });
+const withoutFunding = (context: RunContext, from: string): RunContext => ({
+  ...context,
+  funding: context.funding.filter((one) => one.from !== from),
+});
 
 function countTurn({ calls }: RunContext, from: string, turn: number): RunContext["calls"] {
   if (from !== "route" && from !== "plan" && from !== "synthesis") return calls;

@@ -65,14 +65,22 @@ export function relay(context: RunContext, event: { readonly type: string }): St
     case "tool.started":
       return announce(next, { type: "tool.started", conversation: message.from, tool: message.tool, summary: message.summary });
     case "tool.finished":
-      return announce(next, { type: "tool.finished", conversation: message.from, tool: message.tool, ok: message.ok, summary: message.summary });
+      return announce(next, {
+        type: "tool.finished",
+        conversation: message.from,
+        tool: message.tool,
+        ok: message.ok,
+        summary: message.summary,
+      });
     case "answer.repairing":
       return message.from === "plan" ? announce(next, { type: "plan.repairing", issues: [...message.issues] }) : step(next);
     case "conversation.held":
       return announce(next, { type: "conversation.held", conversation: message.from, failure: message.failure });
     case "worker.progressed": {
       const attempt = parseAttemptId(message.from);
-      return attempt ? announce(next, { type: "task.progressed", ...attempt, state: message.state, note: message.note }) : step(next);
+      return attempt
+        ? announce(next, { type: "task.progressed", ...attempt, state: message.state, note: message.note })
+        : step(next);
     }
     default:
       return step(next);
@@ -85,7 +93,14 @@ export function cancel(context: RunContext, event: { readonly type: string }): S
   const now = "at" in event && typeof event.at === "number" ? event.at : context.now;
   const why = failure("Cancelled", `The run was cancelled${reason}`);
   const open = (context.queue?.tasks ?? []).filter(({ status }) => !isSettledStatus(status));
-  return sequence(step({ ...context, now, failure: why }), ...open.map(({ id }) => (next: RunContext) => skip(next, id, why)));
+  return sequence(
+    step({ ...context, now, failure: why }),
+    ...open.map(
+      ({ id }) =>
+        (next: RunContext) =>
+          skip(next, id, why),
+    ),
+  );
 }
 
 /** Stops every worker that is still alive and closes the accounts of all conversations without a turn in flight. */

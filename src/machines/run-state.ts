@@ -158,7 +158,12 @@ const NOTHING: RunInput = {
   request: "",
   mode: "auto",
   plan: null,
-  models: { orchestrator: NO_MODEL, router: NO_MODEL, worker: NO_MODEL, tiers: { haiku: NO_MODEL, sonnet: NO_MODEL, opus: NO_MODEL } },
+  models: {
+    orchestrator: NO_MODEL,
+    router: NO_MODEL,
+    worker: NO_MODEL,
+    tiers: { haiku: NO_MODEL, sonnet: NO_MODEL, opus: NO_MODEL },
+  },
   options: {
     concurrency: 8,
     review: false,

@@ -36,14 +36,22 @@ interface Attempt {
 export function settleWorker(context: RunContext, child: string, outcome: WorkerOutcome, rules: RunRules): Step {
   const live = liveAttempt(context, child);
   const stop: Directive = { do: "stop", child };
-  if (!live) return sequence(step(context, stop), (next) => dropLetter(next, { from: child, what: outcome.kind, reason: "the attempt is over" }));
+  if (!live)
+    return sequence(step(context, stop), (next) =>
+      dropLetter(next, { from: child, what: outcome.kind, reason: "the attempt is over" }),
+    );
   const timed = { ...context, now: Math.max(context.now, outcome.at) };
   const settled = outcome.kind === "finished" ? finish(timed, live, outcome) : decide(timed, live, outcome.failure, rules);
-  return sequence(step(settled.context, stop, ...settled.then), (next) => step(closeAccount(next, attemptId(live.task, live.attempt))));
+  return sequence(step(settled.context, stop, ...settled.then), (next) =>
+    step(closeAccount(next, attemptId(live.task, live.attempt))),
+  );
 }
 
 /** A letter that came too late or fits nowhere. */
-export function dropLetter(context: RunContext, letter: { readonly from: string; readonly what: string; readonly reason: string }): Step {
+export function dropLetter(
+  context: RunContext,
+  letter: { readonly from: string; readonly what: string; readonly reason: string },
+): Step {
   const last = [...context.letters.last, `${letter.from}: ${letter.what} (${letter.reason})`].slice(-KEPT_LETTERS);
   const next = { ...context, letters: { count: context.letters.count + 1, last } };
   return step(next, emit(next, { type: "letter.dropped", ...letter }));
@@ -63,7 +71,8 @@ export function skip(context: RunContext, task: TaskId, why: Failure): Step {
   const skipped = skipTask(queue, plan, { task, at: context.now, failure: why });
   if (skipped === queue) return step(context);
   const from = attemptId(task, state.attempts);
-  const stop: readonly Directive[] = state.status === "running" ? [{ do: "stop", child: workerActorId(task, state.attempts) }] : [];
+  const stop: readonly Directive[] =
+    state.status === "running" ? [{ do: "stop", child: workerActorId(task, state.attempts) }] : [];
   const next = { ...closeAccount(context, from), queue: skipped, asks: withoutAsks(context.asks, from) };
   return step(next, ...stop, ...lossEvents(next, queue, task));
 }
@@ -75,7 +84,8 @@ export function lossEvents(context: RunContext, before: Queue, root: TaskId): re
   return [root, ...dependantClosure(plan, root)].flatMap((task) => {
     const [was, now] = [before.tasks[taskIndex(task)], queue.tasks[taskIndex(task)]];
     if (!now?.failure || was?.status === now.status) return [];
-    if (now.status === "failed") return [emit(context, { type: "task.failed", task, attempt: Math.max(1, now.attempts), failure: now.failure })];
+    if (now.status === "failed")
+      return [emit(context, { type: "task.failed", task, attempt: Math.max(1, now.attempts), failure: now.failure })];
     return now.status === "skipped" ? [emit(context, { type: "task.skipped", task, failure: now.failure })] : [];
   });
 }
@@ -104,7 +114,11 @@ export function countRestart(context: RunContext, { policy }: RunRules): RunCont
   return { ...context, restarts: [...context.restarts.filter((at) => at > context.now - policy.restarts.periodMs), context.now] };
 }
 
-function finish(context: RunContext, { task, attempt }: Attempt, { report, at }: Extract<WorkerOutcome, { kind: "finished" }>): Step {
+function finish(
+  context: RunContext,
+  { task, attempt }: Attempt,
+  { report, at }: Extract<WorkerOutcome, { kind: "finished" }>,
+): Step {
   const { queue, plan } = context;
   if (!queue || !plan) return step(context);
   const position = taskIndex(task);
@@ -119,7 +133,10 @@ function finish(context: RunContext, { task, attempt }: Attempt, { report, at }:
 
 function decide(context: RunContext, live: Attempt, why: Failure, rules: RunRules): Step {
   const next = nextAttemptStep(rules.policy, why.code, live.attempt);
-  if (typeof next === "object") return isTooIntense(context, rules) ? suspendTask(context, live, tooManyRestarts(rules, why)) : renew(context, live, { why, next, rules });
+  if (typeof next === "object")
+    return isTooIntense(context, rules)
+      ? suspendTask(context, live, tooManyRestarts(rules, why))
+      : renew(context, live, { why, next, rules });
   switch (next) {
     case "suspend":
       return suspendTask(context, live, why);
@@ -128,23 +145,35 @@ function decide(context: RunContext, live: Attempt, why: Failure, rules: RunRule
     case "skip":
       return lose(context, live, why, "skipped");
     case "ask":
-      return isOptional(context, live.task) || context.options.asks === "deny" ? giveUp(context, live, why) : escalate(context, live, why);
+      return isOptional(context, live.task) || context.options.asks === "deny"
+        ? giveUp(context, live, why)
+        : escalate(context, live, why);
     case "fail":
       return giveUp(context, live, why);
   }
 }
 
 const tooManyRestarts = ({ policy }: RunRules, cause: Failure): Failure =>
-  failure("RestartIntensity", `More than ${policy.restarts.intensity} restarts in ${policy.restarts.periodMs / 1000} s; the last was for ${cause.code}.`, { cause });
+  failure(
+    "RestartIntensity",
+    `More than ${policy.restarts.intensity} restarts in ${policy.restarts.periodMs / 1000} s; the last was for ${cause.code}.`,
+    { cause },
+  );
 
-function renew(context: RunContext, { task, attempt }: Attempt, about: { readonly why: Failure; readonly next: AttemptStep; readonly rules: RunRules }): Step {
+function renew(
+  context: RunContext,
+  { task, attempt }: Attempt,
+  about: { readonly why: Failure; readonly next: AttemptStep; readonly rules: RunRules },
+): Step {
   const { why, next: plan, rules } = about;
   const { queue } = context;
   if (!queue) return step(context);
   const adjustment = adjustmentOf(context, task);
   const before = adjustment.choice ?? plannedChoice(context, task);
   const after = adjustChoice(before, plan.change, context.models.orchestrator);
-  const issues = plan.change.issues ? [...adjustment.issues, `Attempt ${attempt} failed (${why.code}): ${why.message}`] : adjustment.issues;
+  const issues = plan.change.issues
+    ? [...adjustment.issues, `Attempt ${attempt} failed (${why.code}): ${why.message}`]
+    : adjustment.issues;
   const changes = describeChange(plan.change, before, after);
   const drawn = draw(context.seed);
   const wakeAt = context.now + Math.max(why.retryAfterMs ?? 0, waitBetween(plan.waitMs, drawn.value));
@@ -153,10 +182,17 @@ function renew(context: RunContext, { task, attempt }: Attempt, about: { readonl
     ...countRestart(context, rules),
     seed: drawn.next,
     queue: retryTask(queue, { task, wakeAt, failure: why, usd: accountOf(context, from).usd }),
-    adjustments: { ...context.adjustments, [task]: { choice: after, trimmed: adjustment.trimmed || plan.change.context === "trimmed", issues, changes } },
+    adjustments: {
+      ...context.adjustments,
+      [task]: { choice: after, trimmed: adjustment.trimmed || plan.change.context === "trimmed", issues, changes },
+    },
     asks: withoutAsks(context.asks, from),
   };
-  return step(adjusted, emit(adjusted, { type: "task.retrying", task, attempt, failure: why, changes: [...changes], wakeAt }), { do: "wake", name: from, dueAt: wakeAt });
+  return step(adjusted, emit(adjusted, { type: "task.retrying", task, attempt, failure: why, changes: [...changes], wakeAt }), {
+    do: "wake",
+    name: from,
+    dueAt: wakeAt,
+  });
 }
 
 function plannedChoice({ plan, workers, models }: RunContext, id: TaskId): ModelChoice {
@@ -177,7 +213,8 @@ function suspendTask(context: RunContext, { task, attempt }: Attempt, why: Failu
 const isOptional = ({ plan }: RunContext, task: TaskId): boolean => plan?.tasks[taskIndex(task)]?.optional ?? false;
 
 /** Nothing is left to try: an optional task is skipped, any other fails. */
-const giveUp = (context: RunContext, live: Attempt, why: Failure): Step => lose(context, live, why, isOptional(context, live.task) ? "skipped" : "failed");
+const giveUp = (context: RunContext, live: Attempt, why: Failure): Step =>
+  lose(context, live, why, isOptional(context, live.task) ? "skipped" : "failed");
 
 function lose(context: RunContext, { task, attempt }: Attempt, why: Failure, status: "failed" | "skipped"): Step {
   const { queue, plan } = context;
@@ -185,7 +222,10 @@ function lose(context: RunContext, { task, attempt }: Attempt, why: Failure, sta
   const from = attemptId(task, attempt);
   const { usd } = accountOf(context, from);
   const at = context.now;
-  const lost = status === "failed" ? failTask(queue, plan, { task, at, failure: why, usd }) : skipTask(queue, plan, { task, at, failure: why });
+  const lost =
+    status === "failed"
+      ? failTask(queue, plan, { task, at, failure: why, usd })
+      : skipTask(queue, plan, { task, at, failure: why });
   const next = { ...context, queue: lost, asks: withoutAsks(context.asks, from) };
   return step(next, ...lossEvents(next, queue, task));
 }
@@ -205,6 +245,10 @@ function escalate(context: RunContext, { task, attempt }: Attempt, why: Failure)
     hash: digestOf(`${from}/${why.code}/${why.message}`),
     at: context.now,
   };
-  const next = { ...context, queue: askTask(queue, { task, failure: why, usd: accountOf(context, from).usd }), asks: [...withoutAsks(context.asks, from), ask] };
+  const next = {
+    ...context,
+    queue: askTask(queue, { task, failure: why, usd: accountOf(context, from).usd }),
+    asks: [...withoutAsks(context.asks, from), ask],
+  };
   return step(next, emit(next, { type: "ask.opened", ask }));
 }

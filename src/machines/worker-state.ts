@@ -114,10 +114,18 @@ export function maySendBack(context: WorkerContext, { policy }: WorkerRules): bo
 }
 
 /** Counts a verification that is sent back. */
-export const sendBack = (context: WorkerContext): WorkerContext => ({ ...context, failure: null, verified: context.verified + 1 });
+export const sendBack = (context: WorkerContext): WorkerContext => ({
+  ...context,
+  failure: null,
+  verified: context.verified + 1,
+});
 
 /** What to look at before success is believed, and what can't be looked at because it is not allowed. */
-export function checksOf(context: WorkerContext): { readonly needsFiles: boolean; readonly commands: readonly string[]; readonly refused: readonly Evidence[] } {
+export function checksOf(context: WorkerContext): {
+  readonly needsFiles: boolean;
+  readonly commands: readonly string[];
+  readonly refused: readonly Evidence[];
+} {
   const wanted = [...new Set([...context.acceptance, ...context.card.acceptance])];
   const isAllowed = (command: string) => permit({ name: "bash", input: { command } }, context.permissions).decision === "allow";
   const refused = wanted.filter((command) => !isAllowed(command));
@@ -138,16 +146,29 @@ export function mustVerify(context: WorkerContext): boolean {
 export function outcomeOf(context: WorkerContext): WorkerOutcome {
   const { spend, now: at } = context;
   if (context.committed && !context.failure) return { kind: "finished", report: reportOf(context, context.committed), spend, at };
-  return { kind: "failed", failure: context.failure ?? failure("WorkerCrashed", "The worker ended without a result."), spend, at };
+  return {
+    kind: "failed",
+    failure: context.failure ?? failure("WorkerCrashed", "The worker ended without a result."),
+    spend,
+    at,
+  };
 }
 
 function reportOf(context: WorkerContext, { changes, ref, bytes }: Committed): Report {
   const value = bytes <= SHORT_OUTPUT ? context.output : oneLine(textOfOutput(context), SHORT_OUTPUT);
   const summary = oneLine(textOfOutput(context).split(/\n\s*\n/)[0] ?? "", 600);
-  return { worker: context.card.name, success: true, output: { ref, bytes, value }, summary, changes, evidence: context.evidence };
+  return {
+    worker: context.card.name,
+    success: true,
+    output: { ref, bytes, value },
+    summary,
+    changes,
+    evidence: context.evidence,
+  };
 }
 
-const textOfOutput = ({ text, output }: WorkerContext): string => text || (typeof output === "string" ? output : JSON.stringify(output));
+const textOfOutput = ({ text, output }: WorkerContext): string =>
+  text || (typeof output === "string" ? output : JSON.stringify(output));
 
 function firstTalk(context: WorkerContext, { tools, policy }: WorkerRules): ConversationInput {
   const { card, brief, hasWorkspace } = context;
@@ -156,7 +177,12 @@ function firstTalk(context: WorkerContext, { tools, policy }: WorkerRules): Conv
   const declared = hasWorkspace ? card.tools.flatMap((name) => tools[name] ?? []) : [];
   return {
     id: context.id,
-    parameters: { choice: context.choice, system: workerPrompt.system(data), tools: declared, format: workerFormat(card.name, card.outputSchema) },
+    parameters: {
+      choice: context.choice,
+      system: workerPrompt.system(data),
+      tools: declared,
+      format: workerFormat(card.name, card.outputSchema),
+    },
     messages: [{ role: "user", content: [{ type: "text", text: workerPrompt.user(data) }] }],
     permissions: context.permissions,
     allowanceUsd: context.allowanceUsd,

@@ -14,7 +14,18 @@ import { startConversation } from "./conversation-state.ts";
 import { effectErrorOf } from "./effect-events.ts";
 import type { DoneOf } from "./effect-events.ts";
 import { sendUp } from "./upward.ts";
-import { checksOf, maySendBack, mustVerify, openTalk, outcomeOf, sendBack, startWorker, takeAnswer, takeEvidence, takeStep } from "./worker-state.ts";
+import {
+  checksOf,
+  maySendBack,
+  mustVerify,
+  openTalk,
+  outcomeOf,
+  sendBack,
+  startWorker,
+  takeAnswer,
+  takeEvidence,
+  takeStep,
+} from "./worker-state.ts";
 import type { WorkerContext, WorkerInput, WorkerRules } from "./worker-state.ts";
 
 type Actors = WorkActors & { readonly conversation: ConversationMachine; readonly machine: DelegateLogic };
@@ -208,7 +219,13 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
             src: "verifyWork",
             input: ({ context }) => {
               const { needsFiles, commands } = checksOf(context);
-              return { key: `${context.id}/verify/${context.verified}`, workspace: context.id, layers: context.layers, needsFiles, commands };
+              return {
+                key: `${context.id}/verify/${context.verified}`,
+                workspace: context.id,
+                layers: context.layers,
+                needsFiles,
+                commands,
+              };
             },
             onDone: { target: "judging", actions: "takeEvidence" },
             onError: { target: "failed", actions: "recordCrash" },

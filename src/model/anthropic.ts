@@ -8,6 +8,7 @@ import type { Observable, SchedulerLike } from "rxjs";
 import { messageOf } from "../core/errors.ts";
 import { failure, type Failure } from "../core/failure.ts";
 import { oneLine } from "../core/text.ts";
+import { systemClock } from "../host/clocks.ts";
 import type { TurnRequest } from "../protocol/turn.ts";
 import { endpointMissing, keyMissing } from "./classify.ts";
 import { connectionOf, hostOf, secretOf, type Connection, type Environment } from "./endpoints.ts";
@@ -17,7 +18,7 @@ import type { Endpoints } from "./models.ts";
 import type { ModelPort, TurnContext, TurnEvent } from "./port.ts";
 import type { PriceTable } from "./price-table.ts";
 import { buildRequest } from "./request.ts";
-import { schedulerFrom, SYSTEM_CLOCK } from "./scheduler.ts";
+import { schedulerFrom } from "./scheduler.ts";
 import { CancelledError, TurnFold } from "./turn-fold.ts";
 import { isProgress } from "./validate.ts";
 import { watched, WATCHDOGS, type Watchdogs } from "./watchdog.ts";
@@ -48,7 +49,7 @@ const MAX_BODY_BYTES = 64 * 1_024 * 1_024;
 
 /** A model port that talks to the Anthropic API and to servers that speak its language. The SDK is loaded by the first turn. */
 export function anthropicModel(options: AnthropicOptions = {}): ModelPort {
-  const { scheduler = schedulerFrom(SYSTEM_CLOCK) } = options;
+  const { scheduler = schedulerFrom(systemClock()) } = options;
   return {
     turn: (request, context) =>
       defer(() => begin(request, context, { ...options, scheduler })).pipe(

@@ -2,10 +2,12 @@
 import { isPlainObject, parseJson, type Json } from "../core/json.ts";
 import type { AssistantBlock, TurnDelta } from "../protocol/turn.ts";
 
+type JsonObject = Readonly<Record<string, Json>>;
+
 /** A block between its start and its stop. */
 export interface OpenBlock {
   /** The block as started, with text, thinking, signature and citations appended. */
-  readonly raw: Record<string, unknown>;
+  readonly raw: JsonObject;
   /** Tool input received so far, as text. */
   readonly json: string;
 }
@@ -21,7 +23,7 @@ export type Grown = { readonly open: OpenBlock; readonly show: Pick<TurnDelta, "
 
 /** Opens a block from `content_block_start`; a string says what is wrong with it. */
 export function openBlock(content: unknown): OpenBlock | string {
-  if (!isPlainObject(content) || typeof content["type"] !== "string") return "a content block without a type";
+  if (!isJsonObject(content) || typeof content["type"] !== "string") return "a content block without a type";
   if (content["type"] === "text" && typeof (content["text"] ?? "") !== "string") return "a text block without text";
   if (content["type"] === "tool_use" && (!isName(content["id"]) || !isName(content["name"])))
     return "a tool call without id or name";
@@ -30,7 +32,7 @@ export function openBlock(content: unknown): OpenBlock | string {
 
 /** Applies a `content_block_delta`. Kinds we do not know change nothing. */
 export function growBlock(open: OpenBlock, delta: unknown): Grown {
-  if (!isPlainObject(delta) || typeof delta["type"] !== "string") return "a delta without a type";
+  if (!isJsonObject(delta) || typeof delta["type"] !== "string") return "a delta without a type";
   switch (delta["type"]) {
     case "text_delta":
       return appended(open, { field: "text", piece: delta["text"], kind: "text" });
@@ -44,8 +46,8 @@ export function growBlock(open: OpenBlock, delta: unknown): Grown {
       return { open: { ...open, json: open.json + piece }, show: piece === "" ? null : { kind: "tool", text: piece } };
     }
     case "citations_delta": {
-      const before: readonly unknown[] = Array.isArray(open.raw["citations"]) ? open.raw["citations"] : [];
-      return { open: { ...open, raw: { ...open.raw, citations: [...before, delta["citation"]] } }, show: null };
+      const before: readonly Json[] = Array.isArray(open.raw["citations"]) ? open.raw["citations"] : [];
+      return { open: { ...open, raw: { ...open.raw, citations: [...before, delta["citation"] ?? null] } }, show: null };
     }
     default:
       return { open, show: null };
@@ -55,8 +57,9 @@ export function growBlock(open: OpenBlock, delta: unknown): Grown {
 /** Closes a block. */
 export function closeBlock({ raw, json: text }: OpenBlock): ClosedBlock {
   const input: unknown = text === "" ? (raw["input"] ?? {}) : parseJson(text);
-  const cut = text !== "" && !isPlainObject(input);
-  switch (raw["type"]) {
+  const complete = isJsonObject(input);
+  const cut = text !== "" && !complete;
+  switch (textOf(raw["type"])) {
     case "text":
       return { block: { type: "text", text: textOf(raw["text"]) }, cut: false };
     case "tool_use":
@@ -65,12 +68,12 @@ export function closeBlock({ raw, json: text }: OpenBlock): ClosedBlock {
           type: "tool_use",
           id: textOf(raw["id"]),
           name: textOf(raw["name"]),
-          input: jsonOf(isPlainObject(input) ? input : {}),
+          input: complete ? input : {},
         },
-        cut: cut || !isPlainObject(input),
+        cut: !complete,
       };
     default:
-      return { block: { type: "opaque", raw: jsonOf(text === "" || cut ? raw : { ...raw, input }) }, cut };
+      return { block: { type: "opaque", raw: text === "" || !complete ? raw : { ...raw, input } }, cut };
   }
 }
 
@@ -92,7 +95,7 @@ function isName(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }
 
-/** Border: the value came out of JSON.parse, so it is JSON. */
-function jsonOf(value: Record<string, unknown>): Json {
-  return value as { readonly [key: string]: Json };
+/** Border: what is looked at here came out of JSON.parse, so an object holds JSON. */
+function isJsonObject(value: unknown): value is JsonObject {
+  return isPlainObject(value);
 }

@@ -33,7 +33,6 @@ export function connectionOf(
 ): Connection | Unreachable {
   const isDefault = endpoint === DEFAULT_ENDPOINT;
   const given = Object.hasOwn(endpoints, endpoint) ? endpoints[endpoint] : undefined;
-  if (given === undefined && !isDefault) return { missing: "endpoint" };
   const { baseURL, apiKey, caching = isDefault, outputFormat = isDefault } = given ?? {};
   const features = { caching, outputFormat };
   if (!isDefault) {

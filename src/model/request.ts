@@ -97,15 +97,15 @@ function assistantParam(block: AssistantBlock): ContentBlockParam[] {
     case "tool_use":
       return [{ type: "tool_use", id: block.id, name: block.name, input: block.input }];
     case "opaque":
-      return [opaqueParam(block.raw)];
+      return isBlockParam(block.raw) ? [block.raw] : [];
     default:
       return unreachable(block);
   }
 }
 
 /** Border: what the API sent goes back to it unread. */
-function opaqueParam(raw: Json): ContentBlockParam {
-  return raw as unknown as ContentBlockParam;
+function isBlockParam(raw: Json): raw is Json & ContentBlockParam {
+  return isPlainObject(raw) && typeof raw["type"] === "string";
 }
 
 function recordOf(schema: Json): Record<string, unknown> {

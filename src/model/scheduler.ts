@@ -2,13 +2,6 @@
 import { Subscription, type SchedulerAction, type SchedulerLike } from "rxjs";
 import type { PlaceClock } from "./governor.ts";
 
-/** The machine's clock. */
-export const SYSTEM_CLOCK: PlaceClock = {
-  now: () => Date.now(),
-  setTimeout: (fn, ms) => setTimeout(fn, ms),
-  clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
-};
-
 /** A scheduler whose time is that of a clock (a host's, or a fake one). Unsubscribing from what was scheduled clears its timer. */
 export function schedulerFrom(clock: PlaceClock): SchedulerLike {
   return {

@@ -10,9 +10,8 @@ type Definitions = Readonly<Record<string, unknown>>;
 interface Place {
   /** Where we are, for messages: `tasks[].label`. */
   readonly path: string;
+  /** Named parts; they are written out where they are used. */
   readonly definitions: Definitions;
-  /** Definitions being written, to notice recursion. */
-  readonly inside: readonly string[];
 }
 
 /** Keywords that say nothing about the value. */
@@ -36,7 +35,7 @@ export function jsonSchemaOf(type: z.ZodType): Json {
     );
   }
   const definitions = isPlainObject(schema) && isPlainObject(schema["$defs"]) ? schema["$defs"] : {};
-  return reduced(schema, { path: "", definitions, inside: [] });
+  return reduced(schema, { path: "", definitions });
 }
 
 function reduced(schema: unknown, place: Place): Json {
@@ -50,11 +49,9 @@ function reduced(schema: unknown, place: Place): Json {
   return description === "" ? kept : { ...kept, description };
 }
 
+/** Recursion cannot come here: zod was told to throw on it. */
 function referred(reference: string, place: Place): Json {
-  const name = reference.replace("#/$defs/", "");
-  if (reference === "#" || place.inside.includes(name))
-    throw refusal(place.path, "is recursive; list the nodes flat and let them name each other");
-  return reduced(place.definitions[name], { ...place, inside: [...place.inside, name] });
+  return reduced(place.definitions[reference.replace("#/$defs/", "")], place);
 }
 
 /** The part of a schema that the API keeps to. */

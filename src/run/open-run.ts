@@ -40,9 +40,11 @@ export interface OpenOptions<W extends readonly Worker[] = BuiltIn> extends Shar
   readonly workspace?: string;
 }
 
+const Rules = z.object({ allow: z.array(z.string()), ask: z.array(z.string()), deny: z.array(z.string()) });
+
 const Recorded = z.looseObject({
   request: z.string(),
-  options: z.looseObject({ maxTasks: z.number() }),
+  options: z.object({ maxTasks: z.number(), permissions: Rules }),
   world: z.looseObject({ workspace: z.string().nullable(), workers: z.array(z.string()) }),
 });
 
@@ -69,7 +71,7 @@ export async function openRun<const W extends readonly Worker[] = BuiltIn>(id: s
   if (!options.model) checkKeys({ ...models, endpoints }, options.models !== undefined);
   const host = openHost(store, id);
   const { seq: replayedThrough } = lastRow(store, id);
-  const world = createWorld({ ...options, runId: id, workers, workspacePath, store, endpoints, clock: host.clock, maxTasks: recorded.options.maxTasks });
+  const world = createWorld({ ...options, runId: id, workers, workspacePath, store, endpoints, clock: host.clock, ...recorded.options });
   try {
     const inspect = options.inspect ? { inspect: options.inspect } : {};
     const actor = createActor(world.machine, host.attach({ versions: world.versions, ...inspect }) as Parameters<typeof createActor<typeof world.machine>>[1]);

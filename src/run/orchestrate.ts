@@ -44,6 +44,7 @@ export function orchestrate<const W extends readonly Worker[] = BuiltIn>(request
     endpoints: checked.models.endpoints,
     clock: host.clock,
     maxTasks: checked.options.maxTasks,
+    permissions: checked.options.permissions,
   });
   const input = inputOf(checked, { id, text, plan, at: host.clock.now() });
   const inspect = options.inspect ? { inspect: options.inspect } : {};

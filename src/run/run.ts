@@ -90,8 +90,9 @@ export function startHandle(parts: RunParts, { asks, signal }: Pick<SharedOption
   });
   const onAbort = (): void => void stop();
   signal?.addEventListener("abort", onAbort, { once: true });
-  const result = host.settled().then((end) => {
+  const result = host.settled().then(async (end) => {
     signal?.removeEventListener("abort", onAbort);
+    await world.close().catch(() => {});
     log.end();
     return resultOf(actor, end, suspended);
   });

@@ -15,6 +15,8 @@ import { plannerPrompt } from "../prompts/planner.ts";
 import { routerPrompt } from "../prompts/router.ts";
 import { synthesizerPrompt } from "../prompts/synthesizer.ts";
 import { workerPrompt } from "../prompts/worker.ts";
+import { endProcessesOf } from "../process/marked.ts";
+import type { PermissionRules } from "../protocol/command.ts";
 import type { TurnDelta } from "../protocol/turn.ts";
 import { fileArtifacts, memoryArtifacts } from "../store/artifacts.ts";
 import type { ArtifactStore } from "../store/artifacts.ts";
@@ -31,6 +33,8 @@ export interface World {
   readonly workspace: WorkspacePort;
   readonly artifacts: ArtifactStore;
   readonly deltas: Observable<TurnDelta>;
+  /** Ends what commands of the run have left running, and the stream of deltas. */
+  close(): Promise<void>;
   /** Versions that a journal is bound to. */
   readonly versions: Readonly<Record<string, string>>;
 }
@@ -44,6 +48,8 @@ export interface WorldOptions extends Omit<SharedOptions, "workers"> {
   readonly endpoints: Endpoints;
   readonly clock: HostClock;
   readonly maxTasks: number;
+  /** The rules of the run; their denials also guard the files themselves. */
+  readonly permissions: PermissionRules;
 }
 
 /** Raised with every change to the charts that an old journal can't be replayed on. */
@@ -51,7 +57,7 @@ const MACHINES = "1";
 
 /** Builds the world of a run. Opens nothing yet. */
 export function createWorld(options: WorldOptions): World {
-  const { runId, workers, workspacePath, store, clock, endpoints, environment = [], policy, maxTasks } = options;
+  const { runId, workers, workspacePath, store, clock, endpoints, environment = [], policy, maxTasks, permissions } = options;
   const deltas = new Subject<TurnDelta>();
   const governor = createGovernor();
   const scheduler = schedulerFrom(clock);
@@ -65,11 +71,15 @@ export function createWorld(options: WorldOptions): World {
     governor,
     environment,
     model: options.model ?? anthropicModel({ endpoints, scheduler, governor }),
-    toolbox: createToolbox({ extra: options.tools ?? [] }),
+    toolbox: createToolbox({ extra: options.tools ?? [], permissions }),
     onDelta: (delta) => deltas.next(delta),
   });
   const { orchestrator: machine } = createMachines({ workers, ports, maxTasks, ...(policy ? { policy } : {}) });
+  const close = async (): Promise<void> => {
+    deltas.complete();
+    if (workspacePath !== null) await endProcessesOf(runId);
+  };
   const prompts = [routerPrompt, plannerPrompt, workerPrompt, synthesizerPrompt].map(({ version }) => version).join(" ");
   const bound = digestOf(stableStringify([workers.map(({ card }) => card), policy ?? null, maxTasks]));
-  return { machine, workspace, artifacts, deltas: deltas.asObservable(), versions: { machines: MACHINES, prompts, workers: bound } };
+  return { machine, workspace, artifacts, deltas: deltas.asObservable(), close, versions: { machines: MACHINES, prompts, workers: bound } };
 }

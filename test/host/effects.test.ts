@@ -1,5 +1,5 @@
 import { type AnyStateMachine, createActor, setup } from "xstate";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import {
   effect,
@@ -226,6 +226,7 @@ describe("a stopped effect", () => {
   });
 
   it("is waited for by a root that is done, and closes without an event then", async () => {
+    const warned = vi.spyOn(console, "warn");
     const journal = memoryJournal();
     const late = deferred<number>();
     const host = memoryHost({ journal });
@@ -241,6 +242,29 @@ describe("a stopped effect", () => {
     late.resolve(1);
     expect(await host.settled()).toEqual({ kind: "done" });
     expect(kinds(journal.read())).toEqual(["head", "intent", "command", "cancelled"]);
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
+  });
+
+  it("sends no part any more", async () => {
+    const journal = memoryJournal();
+    const gate = deferred();
+    const host = memoryHost({ journal });
+    const machine = oneEffect(
+      work(async (_input, { part }) => {
+        part(1);
+        await gate.promise;
+        part(2);
+      }),
+    );
+    const actor = createActor(machine, host.attach()).start();
+    await turn();
+    host.send({ type: "run.stop" });
+    await turn();
+    gate.resolve();
+    await host.idle();
+    expect(kinds(journal.read())).toEqual(["head", "intent", "part", "command", "cancelled"]);
+    expect(actor.getSnapshot().context.events).toMatchObject([{ type: "effect.part", value: 1 }, { type: "effect.orphaned" }]);
   });
 });
 

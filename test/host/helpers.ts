@@ -1,6 +1,18 @@
 // Small instruments of the host's tests: promises settled by hand, a clock moved by hand, one-effect machines.
-import { assign, setup } from "xstate";
-import type { EffectLogic, EffectError, HostClock, Row, Settled } from "quatrain/host";
+import { assign, createActor, setup } from "xstate";
+import {
+  effect,
+  type EffectContext,
+  type EffectError,
+  type EffectLogic,
+  type EffectSpec,
+  type HostClock,
+  type Journal,
+  memoryHost,
+  memoryJournal,
+  type Row,
+  type Settled,
+} from "quatrain/host";
 
 export interface Deferred<T> {
   readonly promise: Promise<T>;
@@ -26,6 +38,7 @@ export function fakeClock(startAt = 1_000) {
   const clock: HostClock = {
     now: () => now,
     setTimeout(fn, ms) {
+      if (ms > 2_147_483_647) throw new RangeError("longer than JavaScript's timers can wait");
       waits.set(++count, { dueAt: now + ms, fn });
       return count;
     },
@@ -62,16 +75,16 @@ export interface Told {
   readonly events: readonly { readonly type: string; readonly [field: string]: unknown }[];
 }
 
-type Input = { readonly key: string; readonly [field: string]: unknown };
+export type Input = { readonly key: string; readonly [field: string]: unknown };
 
 /**
  * A machine that performs one effect, notes every event it hears, and ends when it settled. `run.stop` leaves the state
  * of the effect, `run.end` ends the machine, `run.pause` and `run.resume` close and open the gate.
  */
-export function oneEffect<O>(effect: EffectLogic<Input, O>, input: Input = { key: "k" }) {
+export function oneEffect<O>(logic: EffectLogic<Input, O>, input: Input = { key: "k" }) {
   return setup({
     types: { context: {} as Told, output: {} as Told },
-    actors: { effect },
+    actors: { effect: logic },
     actions: { note: assign({ events: ({ context, event }) => [...context.events, event] }) },
   }).createMachine({
     id: "one",
@@ -120,4 +133,34 @@ function errorEvent(error: unknown) {
 
 export function kinds(rows: readonly Row[]): string[] {
   return rows.map(({ kind }) => kind);
+}
+
+/** An effect named "work" of class idempotent, unless told otherwise. */
+export function work(perform: (input: Input, context: EffectContext) => unknown, spec: Partial<EffectSpec<Input, unknown>> = {}) {
+  return effect<Input, unknown>("work", { class: "idempotent", ...spec }, perform);
+}
+
+/** A journal whose run was cut off while its effect was in flight. */
+export async function cutOff(spec: Partial<EffectSpec<Input, unknown>> = {}, parts = 0): Promise<Journal> {
+  const journal = memoryJournal();
+  const host = memoryHost({ journal });
+  const never = deferred();
+  const perform = (_input: Input, { part }: EffectContext) => {
+    for (let n = 0; n < parts; n++) part(n);
+    return never.promise;
+  };
+  createActor(oneEffect(work(perform, spec)), host.attach()).start();
+  await turn();
+  await host.close();
+  return journal;
+}
+
+/** Resumes it, and returns what the machine heard and with which contexts it performed. */
+export async function resumed(journal: Journal, spec: Partial<EffectSpec<Input, unknown>> = {}) {
+  const host = memoryHost({ journal });
+  const contexts: EffectContext[] = [];
+  const perform = (_input: Input, context: EffectContext) => contexts.push(context);
+  const actor = createActor(oneEffect(work(perform, spec)), host.attach()).start();
+  const end = await host.settled();
+  return { end, events: actor.getSnapshot().output?.events, lost: contexts.map(({ lost, recovering }) => [lost, recovering]) };
 }

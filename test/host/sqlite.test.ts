@@ -122,7 +122,13 @@ describe("the SQLite host", () => {
     inbox.close();
     await told;
     expect(actor.getSnapshot().context.events).toMatchObject([{ type: "note", from: "elsewhere" }]);
-    expect(readRows({ file, run: "r1" }).at(-1)).toMatchObject({ kind: "command", key: "n1" });
+    host.send({ type: "note", from: "here" });
+    await turn();
+    await host.close();
+    const again = open();
+    createActor(oneEffect(work(() => 1)), again.attach()).start();
+    await again.settled();
+    expect(kinds(readRows({ file, run: "r1" }))).toEqual(["head", "intent", "command", "command", "intent", "result"]);
   });
 
   it("ends alike when it is cut off at any row", async () => {
@@ -233,20 +239,28 @@ describe("a run's owner", () => {
 
 describe("a damaged file", () => {
   it.each([
-    ["a changed body", "UPDATE host_rows SET body = '{\"n\":2}' WHERE seq = 3", 3, "checksum"],
-    ["a missing row", "DELETE FROM host_rows WHERE seq = 2", 2, "is missing"],
-    ["a changed time", "UPDATE host_rows SET at = at + 1 WHERE seq = 1", 1, "checksum"],
+    ["a changed body", "UPDATE host_rows SET body = '{\"n\":2}' WHERE run = 'r1' AND seq = 3", 3, "checksum"],
+    ["a missing row", "DELETE FROM host_rows WHERE run = 'r1' AND seq = 2", 2, "is missing"],
+    ["a changed time", "UPDATE host_rows SET at = at + 1 WHERE run = 'r1' AND seq = 1", 1, "checksum"],
+    [
+      "a row of another run",
+      "UPDATE host_rows SET (body, checksum) = (SELECT body, checksum FROM host_rows WHERE run = 'r2' AND seq = 3) WHERE run = 'r1' AND seq = 3",
+      3,
+      "checksum",
+    ],
     ["a lost blob", "DELETE FROM host_blobs", 4, "hash"],
   ])("with %s is refused at that row", async (_name, sql, seq, what) => {
-    const host = open();
-    const machine = oneEffect(
-      work((_input, { part }) => {
-        part({ n: 1 });
-        return "x".repeat(5_000);
-      }),
-    );
-    createActor(machine, host.attach()).start();
-    await host.settled();
+    for (const run of ["r2", "r1"]) {
+      const host = open({ run });
+      const machine = oneEffect(
+        work((_input, { part }) => {
+          part({ n: run });
+          return "x".repeat(5_000);
+        }),
+      );
+      createActor(machine, host.attach()).start();
+      await host.settled();
+    }
     edit(sql);
     const again = open();
     expect(() => again.attach()).toThrow(

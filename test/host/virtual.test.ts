@@ -71,7 +71,9 @@ describe("virtual time", () => {
       if (key === "a") gates.c.resolve();
       if (key === "c") gates.b.resolve();
     };
-    expect(await order({ seed: 5 }, wait)).toEqual(await order({ seed: 5 }, () => null));
+    const latency = () => 5;
+    expect((await order({ latency, choose: () => 0 }, wait)).keys).toBe("abc");
+    expect(await order({ seed: 5, latency }, wait)).toEqual(await order({ seed: 5, latency }, () => null));
   });
 
   it("passes for performs that wait on the host's clock", async () => {
@@ -82,6 +84,22 @@ describe("virtual time", () => {
           clock.setTimeout(resolve, ms);
         });
     expect((await order({ latency: () => 10 }, nap(86_400_000))).times).toEqual([86_400_000, 86_400_000, 86_400_000]);
+  });
+
+  it("lets performs act on the clock before it chooses among what is due", async () => {
+    const choices: string[][] = [];
+    const choose: SimulatedHostOptions["choose"] = (options) => {
+      choices.push(options.map(({ id }) => id));
+      return 0;
+    };
+    const perform = ({ key }: Input, { clock }: EffectContext) =>
+      key === "a"
+        ? new Promise<void>((resolve) => {
+            clock.setTimeout(resolve, 10);
+          })
+        : null;
+    await order({ latency: ({ id }) => (id === "a:a" ? 0 : 10), choose }, perform);
+    expect(choices[0]).toEqual(["a:a", "b:b", "c:c"]);
   });
 
   it("keeps parts before their result", async () => {
@@ -114,6 +132,20 @@ describe("virtual time", () => {
     expect(actor.getSnapshot().context.events).toMatchObject([{ type: "effect.orphaned", performed: true, value: 9 }]);
     host.send({ type: "run.end" });
     expect(await host.run()).toEqual({ kind: "done" });
+  });
+
+  it("hears at once from an effect that ends because it was stopped", async () => {
+    const host = simulatedHost({ latency: () => Number.POSITIVE_INFINITY });
+    const untilAborted = (_input: Input, { signal, clock }: EffectContext) =>
+      new Promise<string>((resolve) => {
+        clock.setTimeout(() => resolve("late"), 1_000_000);
+        signal.addEventListener("abort", () => resolve("aborted"));
+      });
+    const actor = createActor(oneEffect(work(untilAborted)), host.attach()).start();
+    host.send({ type: "run.stop" }, { at: start + 50 });
+    host.send({ type: "run.end" }, { at: start + 60 });
+    expect(await host.run()).toEqual({ kind: "done" });
+    expect(actor.getSnapshot().context.events).toMatchObject([{ type: "effect.orphaned", value: "aborted", at: start + 50 }]);
   });
 
   it("sends a command at its time, between sleeps", async () => {

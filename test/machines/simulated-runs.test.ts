@@ -3,15 +3,18 @@ import { describe, expect, it } from "vitest";
 import { randomFrom } from "../../src/core/random.ts";
 import type { RunInput } from "../../src/machines/run-state.ts";
 import type { Command } from "../../src/protocol/command.ts";
-import { runInput } from "../support/cast.ts";
+import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
+import { runInput, workers } from "../support/cast.ts";
 import { randomPlan } from "../support/plans.ts";
-import { randomWorld } from "../support/random-world.ts";
+import { randomStage } from "../support/random-world.ts";
 import { RunAuditor } from "../support/audit.ts";
 import { simulate } from "../support/simulate.ts";
 import type { SimulatedRun, TimedCommand } from "../support/simulate.ts";
 
 type Random = () => number;
 
+const stage = randomStage();
+const machine = createOrchestrator({ workers, ports: stage.ports });
 const WORKERS = ["backend", "frontend", "typed", "capped", "sum"];
 
 function randomInput(random: Random, seed: number): RunInput {
@@ -55,10 +58,10 @@ function randomCommand(random: Random): Command {
 async function audited(seed: number): Promise<SimulatedRun> {
   const random = randomFrom(seed);
   const input = randomInput(random, seed);
-  const ports = randomWorld(seed, { turns: random() * 0.3, steps: random() * 0.2 });
+  stage.play(seed, { turns: random() * 0.3, steps: random() * 0.2 });
   const commands = randomCommands(random);
   const auditor = new RunAuditor(input);
-  const run = await simulate({ input, ports, seed, commands, watch: auditor.watch, onEvent: auditor.hear });
+  const run = await simulate({ input, machine, seed, commands, watch: auditor.watch, onEvent: auditor.hear });
   auditor.expectSound(run, commands);
   return run;
 }

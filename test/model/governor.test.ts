@@ -237,6 +237,17 @@ describe("overload", () => {
     }
   });
 
+  it("a late success closes an open breaker at once and takes the timer back", () => {
+    const { governor, clock, callers, state } = world({ breakAfter: 1 });
+    const [late, patient] = callers(2);
+    late!.ask();
+    governor.learned(LANE, { kind: "failed" });
+    patient!.ask();
+    expect([state().breaker, clock.timers]).toEqual(["open", 1]);
+    governor.learned(LANE, { kind: "ok" });
+    expect([state().breaker, patient!.wakes, clock.timers]).toEqual(["closed", 1, 0]);
+  });
+
   it("a success ends the row of failures", () => {
     const { governor, state, callers } = world();
     callers(1)[0]!.ask();

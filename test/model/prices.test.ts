@@ -121,11 +121,11 @@ describe("the worst case", () => {
     fc.assert(
       fc.property(
         fc.oneof(priceArb, tiered),
-        fc.tuple(tokens, tokens, tokens, tokens),
+        fc.tuple(tokens, tokens, tokens, tokens, tokens),
         fc.double({ min: 0, max: 1, noNaN: true }),
-        (price, [a, b, c, out], share) => {
+        (price, [a, b, c, out, unused], share) => {
           const turn = usage({ inputTokens: a, cacheReadTokens: b, cacheWrite5mTokens: c, outputTokens: out });
-          const prompt = promptTokensOf(turn);
+          const prompt = promptTokensOf(turn) + unused;
           const knownPromptTokens = Math.floor(prompt * share);
           const choice = { ...turnRequest().parameters.choice, price, maxTokens: out };
           const worst = worstCaseUsd(choice, { knownPromptTokens, newCharacters: (prompt - knownPromptTokens) * 2 });
@@ -133,6 +133,15 @@ describe("the worst case", () => {
         },
       ),
     );
+  });
+
+  it("holds where long prompts are cheaper: the turn may turn out short", () => {
+    const price = { ...flat(10), above: { promptTokens: 100, price: flat(1) } };
+    const worst = worstCaseUsd(
+      { ...turnRequest().parameters.choice, price, maxTokens: 50 },
+      { knownPromptTokens: 90, newCharacters: 60 },
+    );
+    expect(worst).toBeCloseTo(costOf(usage({ inputTokens: 100, outputTokens: 50 }), price), 12);
   });
 
   it("is null without a price", () => {

@@ -190,6 +190,7 @@ describe("what is refused, with its place", () => {
       return z.array(node);
     },
   });
+  const named: z.ZodType = z.object({ next: z.lazy(() => named).nullable() }).meta({ id: "Named node" });
   const cases: readonly [string, z.ZodType, RegExp][] = [
     [
       "a record",
@@ -202,6 +203,7 @@ describe("what is refused, with its place", () => {
     ["never", z.object({ a: z.never() }), /at a accepts anything/],
     ["an untyped list", z.object({ a: z.array(z.unknown()) }), /at a\[\] accepts anything/],
     ["recursion", z.object({ tree: node }), /is recursive/],
+    ["named recursion", z.object({ tree: named }), /is recursive/],
     ["arbitrary JSON", z.json(), /is recursive/],
     ["a date", z.object({ a: z.date() }), /cannot be sent: Date/],
     ["a bigint", z.bigint(), /cannot be sent: BigInt/],

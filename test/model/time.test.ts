@@ -93,10 +93,11 @@ describe("the scheduler on a host's clock", () => {
       ran.push(`${text} ${scheduler.now()}`);
     };
     scheduler.schedule(note("late"), 20);
-    scheduler.schedule(note("soon"), 10);
+    const soon = scheduler.schedule(note("soon"), 10);
     scheduler.schedule(note("never"), 15).unsubscribe();
     scheduler.schedule(note("at once"));
     clock.advance(30);
+    expect(soon.closed).toBe(true);
     expect(ran).toEqual(["at once 1000", "soon 1010", "late 1020"]);
     expect(clock.timers).toBe(0);
   });

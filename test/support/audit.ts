@@ -60,6 +60,9 @@ export class RunAuditor {
         if (this.#fates.get(event.task) !== "running") this.#fault(`${event.task} is retried but did not run`);
         this.#fates.set(event.task, "open");
         break;
+      case "ask.opened":
+        if (event.ask.kind === "escalation") this.#fates.set(event.ask.id.replace(/#.*/, ""), "open");
+        break;
       case "turn.completed":
       case "turn.failed":
         this.#billedUsd += event.usd ?? 0;

@@ -8,9 +8,11 @@ import type { ModelTurnInput } from "../../src/actors/contract.ts";
 import { effect } from "../../src/host/effect.ts";
 import type { Ports } from "../../src/machines/create-orchestrator.ts";
 import type { TurnRequest } from "../../src/protocol/turn.ts";
+import type { Conflict } from "../../src/protocol/work.ts";
 import { scriptedOutcome } from "../../src/testing/scripted-model.ts";
 import type { ScriptedAnswer } from "../../src/testing/scripted-model.ts";
 import { simulatedPorts } from "../../src/testing/simulated-ports.ts";
+import type { SimulatedWorld } from "../../src/testing/simulated-ports.ts";
 import { randomPlan } from "./plans.ts";
 
 /** Ports of a world, and how often each turn was asked of its model, by key. */
@@ -31,9 +33,9 @@ type Random = () => number;
 /** Ports whose model answers by the key of the turn. */
 export function keyedPorts(
   answer: (key: string, request: TurnRequest) => ScriptedAnswer,
-  world: Partial<Parameters<typeof simulatedPorts>[0]> = {},
+  asked: Map<string, number> = new Map(),
+  world: Partial<SimulatedWorld> = {},
 ): CountingPorts {
-  const asked = new Map<string, number>();
   const { actors, tools } = simulatedPorts({ model: { turn: () => unused() }, ...world });
   const modelTurn = effect("modelTurn", { class: "idempotent", gated: true }, ({ key, request }: ModelTurnInput, { lost }) => {
     asked.set(key, (asked.get(key) ?? 0) + 1);
@@ -42,17 +44,37 @@ export function keyedPorts(
   return { asked, tools, actors: { ...actors, modelTurn } };
 }
 
-/** Ports of a random world. */
-export function randomWorld(seed: number, { turns, steps }: Badness): CountingPorts {
+/** A random world for many runs, one after the other: machines are made once, each run plays in a world of its own. */
+export interface Stage {
+  readonly ports: CountingPorts;
+  /** The runs from now on are in the world of this seed. */
+  play(seed: number, badness: Badness): void;
+}
+
+/** A stage on which nothing goes wrong until `play` says so. */
+export function randomStage(): Stage {
+  let seed = 0;
+  let badness: Badness = { turns: 0, steps: 0 };
   const at = (key: string): Random => randomFrom(seedFrom(`${seed}/${key}`));
-  return keyedPorts((key, request) => randomAnswer(at(key), request, turns), {
-    fault: (step, key) => (at(`${step}/${key}`)() < steps ? failure(codeOf(at(`${key}/code`)), "a planned fault") : undefined),
-    verify: ({ key }) => at(key)() >= steps,
+  const asked = new Map<string, number>();
+  const conflict: Conflict = { path: "a.txt", tasks: ["t1"], kept: "t1" };
+  const ports = keyedPorts((key, request) => randomAnswer(at(key), request, badness.turns), asked, {
+    fault: (step, key) =>
+      at(`${step}/${key}`)() < badness.steps ? failure(codeOf(at(`${key}/code`)), "a planned fault") : undefined,
+    verify: ({ key }) => at(key)() >= badness.steps,
     perform: ({ key }) => Math.floor(at(key)() * 100),
     tool: ({ key }) => (at(key)() < 0.1 ? { content: "no such file", isError: true } : { content: `result of ${key}`, isError: false }),
     changes: (attempt) => (at(attempt)() < 0.5 ? [{ path: `${attempt.replace("#", "-")}.txt`, kind: "added" }] : []),
-    conflicts: at("conflicts")() < 0.2 ? [{ path: "a.txt", tasks: ["t1"], kept: "t1" }] : [],
+    conflicts: () => (at("conflicts")() < 0.2 ? [conflict] : []),
   });
+  return {
+    ports,
+    play(nextSeed, nextBadness) {
+      seed = nextSeed;
+      badness = nextBadness;
+      asked.clear();
+    },
+  };
 }
 
 function unused(): never {

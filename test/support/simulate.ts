@@ -1,21 +1,17 @@
 // Whole runs on the simulated host, driven to their end: a run that waits for a person is given one.
 import { createActor } from "xstate";
 import type { SnapshotFrom } from "xstate";
-import type { Policy } from "../../src/core/policy.ts";
 import { randomFrom } from "../../src/core/random.ts";
 import type { CrashPoint } from "../../src/host/crash.ts";
 import { memoryJournal } from "../../src/host/memory-journal.ts";
 import type { MemoryJournal } from "../../src/host/memory-journal.ts";
 import { simulatedHost } from "../../src/host/simulated.ts";
 import type { SimulatedEnd } from "../../src/host/simulated.ts";
-import { createMachines } from "../../src/machines/create-orchestrator.ts";
-import type { Ports } from "../../src/machines/create-orchestrator.ts";
 import type { OrchestratorMachine } from "../../src/machines/orchestrator.ts";
 import type { RunInput } from "../../src/machines/run-state.ts";
 import type { RunOutput } from "../../src/machines/run-events.ts";
 import type { Command } from "../../src/protocol/command.ts";
 import type { RunEvent } from "../../src/protocol/run-event.ts";
-import { workers } from "./cast.ts";
 
 /** A snapshot of the orchestrator. */
 export type RunSnapshot = SnapshotFrom<OrchestratorMachine>;
@@ -29,9 +25,8 @@ export interface TimedCommand {
 /** One simulated run. */
 export interface Simulation {
   readonly input: RunInput;
-  readonly ports: Ports;
+  readonly machine: OrchestratorMachine;
   readonly seed: number;
-  readonly policy?: Partial<Policy>;
   readonly commands?: readonly TimedCommand[];
   readonly journal?: MemoryJournal;
   readonly crash?: (point: CrashPoint) => boolean;
@@ -56,10 +51,9 @@ const START = Date.UTC(2026, 0);
 
 /** Runs to the end, a crash, or a stall that no person could mend. The same simulation gives the same run. */
 export async function simulate(simulation: Simulation): Promise<SimulatedRun> {
-  const { input, ports, seed, policy = {}, commands = [], journal = memoryJournal(), crash, watch, onEvent } = simulation;
-  const { orchestrator } = createMachines({ workers, ports, policy });
+  const { input, machine, seed, commands = [], journal = memoryJournal(), crash, watch, onEvent } = simulation;
   const host = simulatedHost({ seed, journal, startAt: START, ...(crash && { crash }) });
-  const actor = createActor(orchestrator, host.attach({ input }));
+  const actor = createActor(machine, host.attach({ input }));
   const events: RunEvent[] = [];
   actor.on("*", (event) => {
     events.push(event);

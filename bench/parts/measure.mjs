@@ -1,0 +1,49 @@
+// How every figure here is taken: arms by turns in one process, so that a busy machine is busy for all of them; the
+// first rounds warm up and are thrown away; of the others the median counts, and the spread is told.
+
+/** Rounds that count, and rounds before them that don't. */
+export const ROUNDS = 7;
+export const QUICK_ROUNDS = 3;
+const WARM_UP = 2;
+
+/**
+ * Runs each arm `rounds` times, one after the other and all again. An arm is a function that returns (a promise of) its
+ * figure. Returns for each arm `{ median, least, most }`.
+ */
+export async function compare(arms, { rounds, warmUp = WARM_UP }) {
+  const figures = Object.fromEntries(Object.keys(arms).map((name) => [name, []]));
+  for (let round = -warmUp; round < rounds; round++) {
+    for (const [name, arm] of Object.entries(arms)) {
+      // What the arm before left behind is not to be cleared away at the cost of this one.
+      globalThis.gc?.();
+      const figure = await arm();
+      if (round >= 0) figures[name].push(figure);
+    }
+  }
+  return Object.fromEntries(Object.entries(figures).map(([name, list]) => [name, summaryOf(list)]));
+}
+
+/** Median, least and most of a list. */
+export function summaryOf(list) {
+  const sorted = list.toSorted((a, b) => a - b);
+  return { median: sorted[sorted.length >> 1], least: sorted[0], most: sorted.at(-1) };
+}
+
+/** A row from a summary: `value` is the median. `more`: target, baseline, note … */
+export function rowOf(name, { median, least, most }, more) {
+  return { name, value: round(median), unit: more.unit, least: round(least), most: round(most), ...more };
+}
+
+/** Three digits that count. */
+export function round(value) {
+  return Number(value.toPrecision(value >= 1000 ? 4 : 3));
+}
+
+/** Numbers from 0 to 1 that are the same every time (a linear congruential generator). */
+export function seededRandom(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

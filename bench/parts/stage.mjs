@@ -1,0 +1,83 @@
+// The orchestrator on a stage: real machines, real queue, workers that cost nothing (or what the bench gives them).
+import { createActor } from "xstate";
+import { effect } from "../../dist/host/effect.js";
+import { createMachines } from "../../dist/machines/create-orchestrator.js";
+import { createQueue } from "../../dist/queue/queue.js";
+import { scriptedModel } from "../../dist/testing/scripted-model.js";
+import { simulatedPorts } from "../../dist/testing/simulated-ports.js";
+import { defineWorker } from "../../dist/workers/define-worker.js";
+
+const PRICE = { inputUsd: 1, outputUsd: 10, cacheReadUsd: 0.1, cacheWrite5mUsd: 1.25, cacheWrite1hUsd: 2 };
+const MODEL = { endpoint: "default", model: "bench", effort: null, maxTokens: 1_000, price: PRICE };
+
+/** The worker that all plans of the overhead bench name. */
+export const WORKER = "maker";
+/** Effects of one task with `fullMachine`: copy, four turns, three tool calls, verify, commit. */
+export const EFFECTS_PER_TASK = 10;
+const TOOL_TURNS = 3;
+
+export const workers = [defineWorker({ name: WORKER, description: "makes files", instructions: "work" })];
+
+/** The whole thing over simulated ports: a model that reads three files and then answers. */
+export function fullMachine(options = {}) {
+  const calls = { calls: [{ tool: "read", input: { path: "a.txt" } }] };
+  const model = scriptedModel({ synthesis: "done", "*": (request) => (request.turn <= TOOL_TURNS ? calls : "done") });
+  const changes = (attempt) => [{ path: `out/${attempt.slice(1, attempt.indexOf("#"))}.txt`, kind: "added" }];
+  // A scripted model remembers what it was asked; a bench would measure that memory.
+  const forgetful = { turn: (request, context) => (model.requests.splice(0), model.turn(request, context)) };
+  const ports = simulatedPorts({ model: forgetful, changes });
+  return createMachines({ workers, ports, maxTasks: 100_000, ...options }).orchestrator;
+}
+
+/** The orchestrator with `worker` and `conversation` replaced by effects: `work(input)` is all that a task does. */
+export function nullMachine(work, given = workers) {
+  const machine = createMachines({ workers: given, ports: simulatedPorts({ model: scriptedModel({}) }), maxTasks: 100_000 }).orchestrator;
+  const worker = outcomeLogic("worker", async (input, at) => (await work(input), finished(input, at)), work);
+  return machine.provide({ actors: { worker, conversation: outcomeLogic("conversation", (_input, at) => said(at)) } });
+}
+
+/** The input of a run over a given plan. */
+export function runInput(plan, options = {}) {
+  return {
+    runId: "bench",
+    request: "Measure.",
+    mode: "orchestrate",
+    plan,
+    models: { orchestrator: MODEL, router: MODEL, worker: MODEL, tiers: { haiku: MODEL, sonnet: MODEL, opus: MODEL } },
+    options: {
+      concurrency: 16,
+      review: false,
+      asks: "deny",
+      permissions: { allow: ["read", "write"], ask: [], deny: [] },
+      budgetUsd: null,
+      maxTasks: 100_000,
+      hasWorkspace: false,
+      ...options,
+    },
+    world: { workspace: null, workers: [WORKER] },
+    at: 0,
+    seed: 1,
+  };
+}
+
+/**
+ * Runs a machine on a host to its end. Returns the milliseconds from `createActor` to the last task's end (`dispatchMs`)
+ * and to the end of the run (`totalMs`), and its output. Throws where the run is not complete.
+ */
+export async function play(machine, host, { input, onEvent }) {
+  const begin = performance.now();
+  let settledAt = 0;
+  const actor = createActor(machine, host.attach({ input }));
+  const watch = (event) => {
+    if (event.type === "phase.entered" && event.phase === "synthesizing") settledAt = performance.now();
+    onEvent?.(event);
+  };
+  if (onEvent) actor.on("*", watch);
+  else actor.on("phase.entered", watch);
+  actor.start();
+  const end = host.run ? await host.run() : await host.settled();
+  const totalMs = performance.now() - begin;
+  const { output } = actor.getSnapshot();
+  if (output?.outcome !== "complete") throw new Error(`The run ended ${end.kind} and ${output?.outcome ?? "without an output"}: ${String(end.error ?? output?.failure?.message)}`);
+  return { dispatchMs: (settledAt || performance.now()) - begin, totalMs, output };
+}

@@ -1,0 +1,57 @@
+// Lines on stdout, until nobody reads them any more.
+//   P1  After the reader has gone (EPIPE) nothing more is written and nothing is thrown; whoever must know is told once.
+import type { Io, OutputStream } from "./io.ts";
+
+/** Prints to stdout and stderr of one command. */
+export class Printer {
+  readonly #stdout: OutputStream;
+  readonly #stderr: OutputStream;
+  readonly #onError: (error: Error) => void;
+  #isClosed = false;
+  #onClosed: () => void = () => {};
+
+  constructor({ stdout, stderr }: Pick<Io, "stdout" | "stderr">) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.#onError = () => {
+      if (this.#isClosed) return;
+      this.#isClosed = true;
+      this.#onClosed();
+    };
+    stdout.on("error", this.#onError);
+    stderr.on("error", ignore);
+  }
+
+  /** True when the reader of stdout has gone. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Prints text and a line end. */
+  line(text: string): void {
+    if (!this.#isClosed) this.#stdout.write(`${text}\n`);
+  }
+
+  /** Prints a notice to people on stderr. */
+  notice(text: string): void {
+    this.#stderr.write(`${text}\n`);
+  }
+
+  /** P1. */
+  whenClosed(listener: () => void): void {
+    this.#onClosed = listener;
+  }
+
+  /** Lets go of the streams, once what was written has gone out. */
+  async close(): Promise<void> {
+    if (!this.#isClosed) await new Promise<void>((resolve) => this.#stdout.write("", () => resolve()));
+    this.#onClosed = ignore;
+    // The error of a write that is under way may still come.
+    setImmediate(() => {
+      this.#stdout.off("error", this.#onError);
+      this.#stderr.off("error", ignore);
+    });
+  }
+}
+
+const ignore = (): void => {};

@@ -1,0 +1,63 @@
+// How the children of a run end, read from XState's events: a worker, a conversation of the run, a wait, a copy.
+import { failure } from "../core/failure.ts";
+import { taskIndex } from "../core/ids.ts";
+import type { ConversationOutcome } from "../protocol/message.ts";
+import { NO_SPEND } from "../protocol/spend.ts";
+import type { WorkerOutcome } from "../protocol/work.ts";
+import type { Attempted } from "../actors/contract.ts";
+import type { Settled } from "../host/port.ts";
+import { wakeCall } from "./calls.ts";
+import { effectErrorOf } from "./effect-events.ts";
+import type { RunContext } from "./run-state.ts";
+import { wakeUp } from "./settle.ts";
+import { sequence, step } from "./step.ts";
+import type { Step } from "./step.ts";
+
+/** An event by which XState tells that a child ended. */
+interface Ended {
+  readonly type: string;
+}
+
+/** The id of the child that an event is about; "" for other events. */
+export function childId(event: Ended): string {
+  return "actorId" in event && typeof event.actorId === "string" ? event.actorId : "";
+}
+
+/** How a worker ended; one that broke has crashed. */
+export function workerOutcome(context: RunContext, event: Ended): WorkerOutcome {
+  // Children named worker:… are worker machines, whose output is a WorkerOutcome.
+  if ("output" in event) return event.output as WorkerOutcome;
+  const { message, at } = effectErrorOf(event, context.now);
+  return { kind: "failed", failure: failure("WorkerCrashed", message), spend: NO_SPEND, at };
+}
+
+/** How a conversation of the run ended; one that broke has failed. */
+export function callOutcome(context: RunContext, event: Ended): ConversationOutcome {
+  // Children named route, plan and synthesis are conversations.
+  if ("output" in event) return event.output as ConversationOutcome;
+  const { message, at } = effectErrorOf(event, context.now);
+  return { kind: "failed", failure: failure("WorkerCrashed", message), spend: NO_SPEND, turns: 0, toolCalls: 0, at };
+}
+
+/** Why the planner has no copy to explore. */
+export function exploreError(context: RunContext, event: Ended): string {
+  // The child named explore is the effect that prepares a copy.
+  const value = "output" in event ? (event.output as Settled<Attempted<object>>).value : undefined;
+  return value && !value.ok ? value.failure.message : effectErrorOf(event, context.now).message;
+}
+
+/** A wait is over: of a task, or of a conversation of the run. */
+export function wake(context: RunContext, event: Ended): Step {
+  const name = childId(event).slice("wake:".length);
+  const at = "output" in event ? wokenAt(event.output) : context.now;
+  const stop = step(context, { do: "stop", child: childId(event) });
+  const task = name.slice(0, Math.max(0, name.indexOf("#")));
+  const position = taskIndex(task);
+  return sequence(stop, (next) => {
+    const state = next.queue?.tasks[position];
+    return Number.isNaN(position) ? wakeCall(next, at ?? next.now) : state ? wakeUp(next, state.id, at ?? next.now) : step(next);
+  });
+}
+
+const wokenAt = (output: unknown): number | undefined =>
+  typeof output === "object" && output !== null && "at" in output && typeof output.at === "number" ? output.at : undefined;

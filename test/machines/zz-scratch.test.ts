@@ -1,0 +1,83 @@
+// Thousands of whole runs over random plans in random worlds: what must hold of each, whatever happened.
+import { it } from "vitest";
+import { randomFrom } from "../../src/core/random.ts";
+import type { RunInput } from "../../src/machines/run-state.ts";
+import type { Command } from "../../src/protocol/command.ts";
+import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
+import { runInput, workers } from "../support/cast.ts";
+import { randomPlan } from "../support/plans.ts";
+import { randomStage } from "../support/random-world.ts";
+import { RunAuditor } from "../support/audit.ts";
+import { simulate } from "../support/simulate.ts";
+import type { SimulatedRun, TimedCommand } from "../support/simulate.ts";
+
+type Random = () => number;
+
+const stage = randomStage();
+const machine = createOrchestrator({ workers, ports: stage.ports });
+const WORKERS = ["backend", "frontend", "typed", "capped", "sum"];
+
+function randomInput(random: Random, seed: number): RunInput {
+  const kind = random();
+  return runInput({
+    mode: kind < 0.5 ? "orchestrate" : kind < 0.6 ? "direct" : "auto",
+    plan: kind < 0.5 ? randomPlan(random, WORKERS) : null,
+    seed,
+    options: {
+      concurrency: 1 + Math.floor(random() * 6),
+      review: random() < 0.2,
+      asks: random() < 0.5 ? "wait" : "deny",
+      budgetUsd: random() < 0.4 ? random() * 0.3 : null,
+      hasWorkspace: random() < 0.7,
+    },
+  });
+}
+
+function randomCommands(random: Random): readonly TimedCommand[] {
+  const count = random() < 0.5 ? 0 : Math.floor(random() * 6);
+  return Array.from({ length: count }, () => ({ afterMs: Math.floor(random() ** 2 * 20_000), event: randomCommand(random) }));
+}
+
+function randomCommand(random: Random): Command {
+  const task = `t${1 + Math.floor(random() * 12)}`;
+  const kinds: readonly Command[] = [
+    { type: "run.pause" },
+    { type: "run.resume" },
+    { type: "run.cancel", reason: "enough" },
+    { type: "run.tell", text: "hurry" },
+    { type: "run.tell", text: "slowly", task },
+    { type: "ask.answer", ask: "t1#1/1/call_1_0", decision: "approve" },
+    { type: "task.skip", task },
+    { type: "task.skip", task, reason: "not needed" },
+    { type: "task.retry", task },
+    { type: "task.retry", task: "t1" },
+  ];
+  return kinds[Math.floor(random() * kinds.length)] ?? { type: "run.pause" };
+}
+
+async function audited(seed: number): Promise<SimulatedRun> {
+  const random = randomFrom(seed);
+  const input = randomInput(random, seed);
+  stage.play(seed, { turns: random() * 0.3, steps: random() * 0.2 });
+  const commands = randomCommands(random);
+  const auditor = new RunAuditor(input);
+  const run = await simulate({ input, machine, seed, commands, watch: auditor.watch, onEvent: auditor.hear });
+  auditor.expectSound(run, commands);
+  return run;
+}
+
+
+it("scratch", async () => {
+  const kinds = new Map<string, number[]>();
+  const t = performance.now();
+  const from = Number(process.env["FROM"] ?? 1), to = Number(process.env["TO"] ?? 600);
+  for (let seed = from; seed <= to; seed++) {
+    try { await audited(seed); } catch (error) {
+      const text = String(error).slice(0, 330).replaceAll(/t\d+/g, "tN").replaceAll(/[\d.]+ spent and [\d.e-]+ reserved of [\d.]+/g, "overspent").replaceAll(/\d{2,}/g, "n");
+      kinds.set(text, [...(kinds.get(text) ?? []), seed]);
+    }
+  }
+  const ms = performance.now() - t;
+  console.log(`${((to - from + 1) / ms * 1000).toFixed(0)} runs/s`);
+  for (const [text, seeds] of kinds) console.log(seeds.length, seeds.slice(0, 5).join(","), text);
+}, 60_000);
