@@ -1,5 +1,6 @@
 // The orchestrator as the XState machine it is: createActor, subscribe, provide, getPersistedSnapshot, toPromise.
 // Every plan of more than one task waits for a person here. While it waits it is plain JSON: nothing runs, nothing is paid.
+// The tasks are done by a function; the closing answer is a model's, so this needs ANTHROPIC_API_KEY.
 import { createWorld, definePlan, defineWorker } from "quatrain";
 import { memoryHost } from "quatrain/host";
 import { createOrchestrator } from "quatrain/machines";
@@ -15,6 +16,7 @@ const { plan } = definePlan(workers, [
 ]);
 
 const { endpoints, ...models } = resolveModels();
+const permissions = { allow: [], ask: [], deny: [] };
 const input: RunInput = {
   runId: "r-1",
   request: "Greet the world, loudly.",
@@ -26,7 +28,7 @@ const input: RunInput = {
     maxTasks: 40,
     review: true,
     asks: "wait",
-    permissions: { allow: [], ask: [], deny: [] },
+    permissions,
     budgetUsd: null,
     hasWorkspace: false,
   },
@@ -44,6 +46,7 @@ const world = createWorld({
   endpoints,
   clock: memoryHost().clock,
   maxTasks: 40,
+  permissions,
 });
 const machine = createOrchestrator({ workers, ports: world.ports }).provide({
   guards: { needsNoReview: ({ context }) => context.plan?.tasks.length === 1 },
@@ -54,12 +57,12 @@ const before = createActor(machine, { input }).start();
 await waitFor(before, (snapshot) => snapshot.matches({ active: { phase: "reviewing" } }));
 const saved = JSON.stringify(before.getPersistedSnapshot());
 before.stop();
-console.log(`saved ${saved.length > 0 ? "while reviewing" : "nothing"}`);
 
 // Another process, another day.
 const after = createActor(machine, { input, snapshot: JSON.parse(saved) });
 after.on("task.finished", (event) => console.log(`${event.task} says ${event.summary}`));
 after.start();
 after.send({ type: "ask.answer", ask: "plan", decision: "approve", at: Date.now() });
-const { outcome, tasks } = await toPromise(after);
-console.log(`${outcome}: ${tasks.map(({ output }) => output).join(" ")}`);
+const { outcome, answer } = await toPromise(after);
+console.log(`${outcome}: ${answer}`);
+await world.close();

@@ -1,5 +1,5 @@
-// Own workers with typed input and output, in a plan written by hand. Functions instead of models: no key, no cost.
-// An unknown worker, a missing dependency or an input of the wrong shape is refused: the first and the last by the compiler.
+// Own workers with typed input and output, in a plan written by hand. They are functions; only the closing answer is a
+// model's (ANTHROPIC_API_KEY). An unknown worker or an input of the wrong shape does not compile.
 import { definePlan, defineWorker, orchestrate } from "quatrain";
 import { z } from "zod";
 
@@ -34,8 +34,8 @@ const plan = definePlan(
   ],
 );
 
-const { outcome, tasks } = await orchestrate(plan).result;
-console.log(outcome);
+const { outcome, answer, tasks } = await orchestrate(plan).result;
+console.log(`${outcome}: ${answer}`);
 for (const task of tasks) {
   // `worker` and `status` tell the types of `output` apart.
   if (task.worker !== "compare" || task.status !== "finished") continue;

@@ -1,9 +1,10 @@
 // The orchestrator on a stage: real machines, real queue, workers that cost nothing (or what the bench gives them).
+import { of } from "rxjs";
 import { createActor } from "xstate";
 import { effect } from "../../dist/host/effect.js";
 import { createMachines } from "../../dist/machines/create-orchestrator.js";
-import { createQueue } from "../../dist/queue/queue.js";
-import { scriptedModel } from "../../dist/testing/scripted-model.js";
+import { NO_SPEND } from "../../dist/protocol/spend.js";
+import { scriptedModel, scriptedOutcome } from "../../dist/testing/scripted-model.js";
 import { simulatedPorts } from "../../dist/testing/simulated-ports.js";
 import { defineWorker } from "../../dist/workers/define-worker.js";
 
@@ -19,21 +20,22 @@ const TOOL_TURNS = 3;
 export const workers = [defineWorker({ name: WORKER, description: "makes files", instructions: "work" })];
 
 /** The whole thing over simulated ports: a model that reads three files and then answers. */
-export function fullMachine(options = {}) {
-  const calls = { calls: [{ tool: "read", input: { path: "a.txt" } }] };
-  const model = scriptedModel({ synthesis: "done", "*": (request) => (request.turn <= TOOL_TURNS ? calls : "done") });
+export function fullMachine() {
+  const calls = { calls: [{ tool: "read", input: { file_path: "a.txt" } }] };
+  const answer = (request) => (request.conversation === "synthesis" || request.turn > TOOL_TURNS ? "done" : calls);
+  // The double without its memory of all requests, which would be measured along.
+  const model = { turn: (request) => of({ kind: "outcome", outcome: scriptedOutcome(answer(request), request) }) };
   const changes = (attempt) => [{ path: `out/${attempt.slice(1, attempt.indexOf("#"))}.txt`, kind: "added" }];
-  // A scripted model remembers what it was asked; a bench would measure that memory.
-  const forgetful = { turn: (request, context) => (model.requests.splice(0), model.turn(request, context)) };
-  const ports = simulatedPorts({ model: forgetful, changes });
-  return createMachines({ workers, ports, maxTasks: 100_000, ...options }).orchestrator;
+  return createMachines({ workers, ports: simulatedPorts({ model, changes }), maxTasks: 100_000 }).orchestrator;
 }
 
-/** The orchestrator with `worker` and `conversation` replaced by effects: `work(input)` is all that a task does. */
+/** The orchestrator with `worker` and `conversation` replaced by effects. `work(input)` is all that a task does; without it a task is done at once. */
 export function nullMachine(work, given = workers) {
-  const machine = createMachines({ workers: given, ports: simulatedPorts({ model: scriptedModel({}) }), maxTasks: 100_000 }).orchestrator;
-  const worker = outcomeLogic("worker", async (input, at) => (await work(input), finished(input, at)), work);
-  return machine.provide({ actors: { worker, conversation: outcomeLogic("conversation", (_input, at) => said(at)) } });
+  const ports = simulatedPorts({ model: scriptedModel({}) });
+  const { orchestrator } = createMachines({ workers: given, ports, maxTasks: 100_000 });
+  const perform = work ? (input, { clock }) => work(input).then(() => finished(input, clock.now())) : (input, { clock }) => finished(input, clock.now());
+  const said = (_input, { clock }) => ({ kind: "finished", text: "done", value: "done", messages: [], spend: NO_SPEND, turns: 1, toolCalls: 0, at: clock.now() });
+  return orchestrator.provide({ actors: { worker: outcomeLogic("worker", perform), conversation: outcomeLogic("conversation", said) } });
 }
 
 /** The input of a run over a given plan. */
@@ -80,4 +82,22 @@ export async function play(machine, host, { input, onEvent }) {
   const { output } = actor.getSnapshot();
   if (output?.outcome !== "complete") throw new Error(`The run ended ${end.kind} and ${output?.outcome ?? "without an output"}: ${String(end.error ?? output?.failure?.message)}`);
   return { dispatchMs: (settledAt || performance.now()) - begin, totalMs, output };
+}
+
+/** An effect whose result is the actor's output itself, as a worker machine's is. */
+function outcomeLogic(name, perform) {
+  const logic = effect(name, { class: "pure" }, perform);
+  return {
+    ...logic,
+    getInitialSnapshot: (scope, input) => logic.getInitialSnapshot(scope, { ...input, key: input.id }),
+    transition(snapshot, event, scope) {
+      const next = logic.transition(snapshot, event, scope);
+      return next.status === "done" && next !== snapshot ? { ...next, output: next.output.value } : next;
+    },
+  };
+}
+
+function finished({ id, card }, at) {
+  const output = { ref: id, bytes: 4, value: "done" };
+  return { kind: "finished", report: { worker: card.name, success: true, output, summary: "done", changes: { ref: "", files: [] }, evidence: [] }, spend: NO_SPEND, at };
 }

@@ -1,7 +1,5 @@
 // A model call as an effect. Deltas go to watchers by the side; only the outcome enters the machine.
-import { firstValueFrom } from "rxjs";
-import { filter, map, takeUntil, tap } from "rxjs/operators";
-import { fromEvent } from "rxjs";
+import { filter, firstValueFrom, map, tap } from "rxjs";
 import { failure } from "../core/failure.ts";
 import { effect } from "../host/effect.ts";
 import { laneOf } from "../model/governor.ts";
@@ -30,8 +28,6 @@ export function modelTurn({ model, governor, onDelta }: ModelTurnPorts): RunActo
           tap((event) => event.kind === "delta" && onDelta?.(event.delta)),
           filter((event) => event.kind === "outcome"),
           map((event) => event.outcome),
-          // A model port that ignores the signal is left behind after it.
-          takeUntil(fromEvent(signal, "abort")),
         ),
         { defaultValue: NOTHING },
       );

@@ -18,7 +18,7 @@ export interface PerformTools {
 /** A worker as far as performing goes. */
 export interface Performer {
   readonly name: string;
-  readonly perform?: (brief: Brief, use: PerformTools) => Promise<unknown>;
+  readonly perform?: ((brief: Brief, use: PerformTools) => Promise<unknown>) | undefined;
   readonly checkOutput: (output: Json) => readonly string[];
 }
 
@@ -37,16 +37,23 @@ export function performWork({ runId, workers, workspace }: PerformPorts): RunAct
   return effect(
     "performWork",
     { class: "idempotent", gated: true },
-    async ({ worker: name, brief, workspace: attempt }: PerformInput, { signal, part }): Promise<Attempted<{ readonly output: Json }>> => {
+    async (
+      { worker: name, brief, workspace: attempt }: PerformInput,
+      { signal, part },
+    ): Promise<Attempted<{ readonly output: Json }>> => {
       const worker = workers.find((one) => one.name === name);
-      if (!worker?.perform) return { ok: false, failure: failure("WorkerCrashed", `Worker "${name}" has no function to perform.`) };
+      if (typeof worker?.perform !== "function")
+        return { ok: false, failure: failure("WorkerCrashed", `Worker "${name}" has no function to perform.`) };
       try {
         const root = workspace.rootOf({ run: runId, attempt });
         const made = await worker.perform(brief, { signal, workspace: root, log: (text) => part(text) });
         const output = asJson(made);
         const issues = worker.checkOutput(output);
         if (issues.length === 0) return { ok: true, output };
-        return { ok: false, failure: failure("WorkerOutputInvalid", `Worker "${name}" returned what its schema refuses: ${issues.join(" ")}`) };
+        return {
+          ok: false,
+          failure: failure("WorkerOutputInvalid", `Worker "${name}" returned what its schema refuses: ${issues.join(" ")}`),
+        };
       } catch (error) {
         return { ok: false, failure: failure("WorkerCrashed", `Worker "${name}" threw: ${messageOf(error)}`) };
       }

@@ -1,7 +1,6 @@
 // The steps around a worker's thinking, as effects: tools, workspace copies, evidence, results.
-import { failure } from "../core/failure.ts";
+import { failure, isFailureCode } from "../core/failure.ts";
 import type { FailureCode } from "../core/failure.ts";
-import { isFailureCode } from "../core/failure.ts";
 import { messageOf } from "../core/errors.ts";
 import { stableStringify } from "../core/json.ts";
 import type { Json } from "../core/json.ts";
@@ -11,7 +10,17 @@ import type { Conflict, Evidence } from "../protocol/work.ts";
 import type { ArtifactStore } from "../store/artifacts.ts";
 import type { Toolbox } from "../tools/port.ts";
 import type { WorkspacePort } from "../workspace/port.ts";
-import type { Attempted, Committed, CommitInput, Integrated, IntegrateInput, PrepareInput, RunActors, ToolCallInput, VerifyInput } from "./contract.ts";
+import type {
+  Attempted,
+  Committed,
+  CommitInput,
+  Integrated,
+  IntegrateInput,
+  PrepareInput,
+  RunActors,
+  ToolCallInput,
+  VerifyInput,
+} from "./contract.ts";
 
 /** What the steps need. */
 export interface StepPorts {
@@ -33,7 +42,10 @@ export function toolCall({ runId, toolbox, workspace, environment = [] }: StepPo
     "toolCall",
     {
       class: ({ call }) => classOf(call.name),
-      inDoubt: () => ({ isError: true, content: "The run was interrupted while this call was running: it is unknown whether it ran. Look before you repeat it." }),
+      inDoubt: () => ({
+        isError: true,
+        content: "The run was interrupted while this call was running: it is unknown whether it ran. Look before you repeat it.",
+      }),
     },
     async ({ call, workspace: copy }, { signal, recovering }) => {
       const root = workspace.rootOf({ run: runId, attempt: copy });
@@ -55,21 +67,29 @@ export function prepareWorkspace({ runId, workspace }: StepPorts): RunActors["pr
 
 /** Looks at the evidence: files that must have changed, commands that must exit 0. */
 export function verifyWork({ runId, toolbox, workspace, environment = [] }: StepPorts): RunActors["verifyWork"] {
-  return effect("verifyWork", { class: "idempotent" }, ({ workspace: attempt, layers, needsFiles, commands }: VerifyInput, { signal }) =>
-    attempted<{ readonly evidence: readonly Evidence[] }>(async () => {
-      const evidence: Evidence[] = [];
-      if (needsFiles) {
-        const { files } = await workspace.commit({ run: runId, attempt, layers, signal });
-        evidence.push({ kind: "files", what: "files changed", ok: files.length > 0, detail: files.map(({ path }) => path).join(", ") || "no file was changed" });
-      }
-      const root = workspace.rootOf({ run: runId, attempt });
-      for (const [at, command] of commands.entries()) {
-        const call = { id: `verify-${at}`, name: "bash", input: { command } };
-        const { content, isError } = await toolbox.run(call, { root, signal, environment, runId });
-        evidence.push({ kind: "commands", what: command, ok: !isError, detail: headAndTail(content, DETAIL) });
-      }
-      return { evidence };
-    }),
+  return effect(
+    "verifyWork",
+    { class: "idempotent" },
+    ({ workspace: attempt, layers, needsFiles, commands }: VerifyInput, { signal }) =>
+      attempted<{ readonly evidence: readonly Evidence[] }>(async () => {
+        const evidence: Evidence[] = [];
+        if (needsFiles) {
+          const { files } = await workspace.commit({ run: runId, attempt, layers, signal });
+          evidence.push({
+            kind: "files",
+            what: "files changed",
+            ok: files.length > 0,
+            detail: files.map(({ path }) => path).join(", ") || "no file was changed",
+          });
+        }
+        const root = workspace.rootOf({ run: runId, attempt });
+        for (const [at, command] of commands.entries()) {
+          const call = { id: `verify-${at}`, name: "bash", input: { command } };
+          const { content, isError } = await toolbox.run(call, { root, signal, environment, runId });
+          evidence.push({ kind: "commands", what: command, ok: !isError, detail: headAndTail(content, DETAIL) });
+        }
+        return { evidence };
+      }),
   );
 }
 
@@ -90,7 +110,10 @@ export function integrate({ runId, workspace }: StepPorts): RunActors["integrate
     attempted<Integrated>(async () => {
       const { files, conflicts } = await workspace.integrate({ run: runId, changes, signal });
       const open = conflicts.filter(({ settled }) => !settled);
-      return { files: files.map(({ path, kind }) => ({ path, kind })), conflicts: open.map(({ path, tasks, kept }) => ({ path, tasks, kept })) };
+      return {
+        files: files.map(({ path, kind }) => ({ path, kind })),
+        conflicts: open.map(({ path, tasks, kept }) => ({ path, tasks, kept })),
+      };
     }),
   );
 }

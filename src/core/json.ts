@@ -31,7 +31,7 @@ export function parseJson(text: string): unknown {
 
 function sorted(value: Record<string, unknown>): Record<string, unknown> {
   // Object.fromEntries defines own properties, so a key such as __proto__ stays plain data.
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }
 
 function mix(text: string, seed: number): number {

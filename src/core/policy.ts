@@ -73,14 +73,22 @@ const never = row([], [], "fail");
 
 /** The default table. Waits are ms; why each row is as it is stands in docs/concepts/supervision.md. */
 export const DEFAULT_TABLE: PolicyTable = {
-  RateLimited: row(Array.from({ length: 30 }, () => again(1_000, 10_000)), [], "suspend"),
+  RateLimited: row(
+    Array.from({ length: 30 }, () => again(1_000, 10_000)),
+    [],
+    "suspend",
+  ),
   Overloaded: row([again(1_000, 4_000), again(4_000, 15_000)], [renew({ model: "other" }, [5_000, 15_000])], "suspend"),
   ServerFault: network,
   NetworkFault: network,
   StreamCut: network,
   StreamStalled: row([again(0, 1_000)], [renew({ effort: "lower" }), renew({ effort: "lower", issues: true })], "fail"),
   MalformedAnswer: row([again(0, 1_000)], [renew({})], "fail"),
-  OutputTruncated: row([], [renew({ maxTokens: "double", issues: true }, PAUSE), renew({ effort: "lower", issues: true }, PAUSE)], "fail"),
+  OutputTruncated: row(
+    [],
+    [renew({ maxTokens: "double", issues: true }, PAUSE), renew({ effort: "lower", issues: true }, PAUSE)],
+    "fail",
+  ),
   PromptTooLong: tooLong,
   ContextFull: tooLong,
   RequestTooLarge: tooLong,
@@ -95,7 +103,11 @@ export const DEFAULT_TABLE: PolicyTable = {
   WorkerGaveUp: worker,
   ToolFailed: row([{ do: "append" }], [renew({ issues: true })], "fail"),
   ToolDenied: row([{ do: "append" }], [], "ask"),
-  VerifyFailed: row([{ do: "append" }], [renew({ issues: true }, PAUSE), renew({ issues: true, model: "orchestrator" }, PAUSE)], "fail"),
+  VerifyFailed: row(
+    [{ do: "append" }],
+    [renew({ issues: true }, PAUSE), renew({ issues: true, model: "orchestrator" }, PAUSE)],
+    "fail",
+  ),
   WorkspaceFailed: row([], [renew({})], "fail"),
   DependencyFailed: row([], [], "skip"),
   Poisoned: row([], [], "ask"),
@@ -124,7 +136,11 @@ export const STAND_INS: readonly { readonly code: FailureCode; readonly wanted: 
   { code: "ContextFull", wanted: "split the task", standIn: "a second trimmed attempt" },
   { code: "RequestTooLarge", wanted: "split the task", standIn: "a second trimmed attempt" },
   { code: "Refused", wanted: "the task reworded by the orchestrator's model", standIn: "another model, then a person" },
-  { code: "ConflictingOutputs", wanted: "redo the later task on top of the earlier", standIn: "the later version stands and both are named" },
+  {
+    code: "ConflictingOutputs",
+    wanted: "redo the later task on top of the earlier",
+    standIn: "the later version stands and both are named",
+  },
 ];
 
 /** The default policy. */

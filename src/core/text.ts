@@ -7,12 +7,12 @@ const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u
 
 /** Removes terminal escapes, control and invisible direction characters; tab and newline stay. */
 export function plainText(text: string): string {
-  return text.replace(ESCAPES, "").replace(CONTROLS, "");
+  return text.replaceAll(ESCAPES, "").replaceAll(CONTROLS, "");
 }
 
 /** One line of at most `length` characters: plain text with white space folded, cut with an ellipsis. */
 export function oneLine(text: string, length = 120): string {
-  const folded = plainText(text).replace(/\s+/g, " ").trim();
+  const folded = plainText(text).replaceAll(/\s+/g, " ").trim();
   return folded.length <= length ? folded : `${folded.slice(0, Math.max(0, length - 1))}…`;
 }
 
@@ -26,7 +26,7 @@ export function headAndTail(text: string, length: number): string {
 /** The candidate that is nearest to a word by edit distance, if it is near enough to be meant. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const scored = candidates.map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate.toLowerCase()) }));
-  const best = scored.sort((a, b) => a.distance - b.distance)[0];
+  const best = scored.toSorted((a, b) => a.distance - b.distance)[0];
   return best && best.distance <= Math.max(2, Math.floor(best.candidate.length / 3)) ? best.candidate : undefined;
 }
 

@@ -1,6 +1,6 @@
 // Ends effects that don't end by themselves: stopped by the tree, refused, or left in flight by a crash.
 //   C1  A stopped effect gets exactly one closing row: at once when it is not being performed, else when it settles.
-//   C2  During a replay nothing is closed but by recorded rows; what they leave open is closed after it.
+//   C2  During a replay recorded rows come first: what a stop would write then is only written if they leave it open.
 import type { Arrival } from "./arrivals.ts";
 import type { Entry } from "./entry.ts";
 import { recoveryOf } from "./replay.ts";
@@ -11,7 +11,6 @@ import type { Outcome } from "./values.ts";
 export interface CloserOptions {
   readonly timers: Timers;
   readonly durable: boolean;
-  readonly isReplaying: () => boolean;
   readonly enqueue: (arrival: Arrival) => void;
   /** An effect that is being performed, or whose outcome the driver keeps, was stopped. */
   readonly onStopped: ((entry: Entry) => void) | undefined;
@@ -29,7 +28,6 @@ export class Closer {
   stop(entry: Entry): void {
     if (entry.stopped) return;
     entry.stopped = true;
-    if (this.#options.isReplaying()) return;
     entry.abort();
     if (entry.phase === "waiting" || entry.timer) {
       if (entry.timer) this.#options.timers.cancel(entry.timer);

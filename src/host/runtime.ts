@@ -54,7 +54,6 @@ export class Runtime implements EffectHost {
     this.#closer = new Closer({
       timers,
       durable,
-      isReplaying: () => this.replaying,
       enqueue: (arrival) => this.enqueue(arrival),
       onStopped: options.onStopped,
     });

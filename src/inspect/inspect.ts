@@ -2,6 +2,7 @@
 // sends passes our redaction first, as a whole message.
 import type { InspectionEvent } from "xstate";
 import { QuatrainError, messageOf } from "../core/errors.ts";
+import type * as Stately from "@statelyai/inspect";
 import { redactor } from "./redact.ts";
 import type { RedactOptions } from "./redact.ts";
 
@@ -33,7 +34,10 @@ export async function statelyInspector(options: StatelyOptions = {}): Promise<St
     maxDeferredEvents: MOST_DEFERRED,
     // A definition is JSON text; it is redacted as a value, so that no cut breaks it.
     serialize: (event) => {
-      const definition = "definition" in event && event.definition !== undefined ? { definition: JSON.stringify(redact(JSON.parse(event.definition))) } : {};
+      const definition =
+        "definition" in event && event.definition !== undefined
+          ? { definition: JSON.stringify(redact(JSON.parse(event.definition))) }
+          : {};
       return { ...(redact(event) as typeof event), ...definition };
     },
   });
@@ -42,7 +46,9 @@ export async function statelyInspector(options: StatelyOptions = {}): Promise<St
     inspect: (event) => inspector.inspect.next?.(event),
     close: async () => {
       // The adapter sends each event from a timer of its own; one round of them lets the last ones out.
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
       inspector.stop();
     },
   };
@@ -54,10 +60,14 @@ export const startInspector = (): Promise<StatelyInspector> => {
   return statelyInspector(url ? { url } : {});
 };
 
-async function load(): Promise<typeof import("@statelyai/inspect")> {
+async function load(): Promise<typeof Stately> {
   try {
     return await import("@statelyai/inspect");
   } catch (cause) {
-    throw new QuatrainError("BadOption", `The inspector needs the package @statelyai/inspect: npm install @statelyai/inspect (${messageOf(cause)}).`, { cause });
+    throw new QuatrainError(
+      "BadOption",
+      `The inspector needs the package @statelyai/inspect: npm install @statelyai/inspect (${messageOf(cause)}).`,
+      { cause },
+    );
   }
 }

@@ -10,9 +10,11 @@ export interface RedactOptions {
 }
 
 const HIDDEN = "[hidden]";
-const SECRET_FIELD = /^(?:.*[-_.])?(?:api[-_]?key|authorization|auth[-_]?token|access[-_]?token|token|secret|client[-_]?secret|password|passwd|cookie|private[-_]?key)$/i;
+const SECRET_FIELD =
+  /^(?:.*[-_.])?(?:api[-_]?key|authorization|auth[-_]?token|access[-_]?token|token|secret|client[-_]?secret|password|passwd|cookie|private[-_]?key)$/i;
 const CAMEL_FIELD = /(?:apiKey|authToken|accessToken|clientSecret|privateKey|Password|Secret)$/;
-const SECRET_SHAPE = /\b(?:sk-[a-zA-Z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16})\b|Bearer\s+[A-Za-z0-9._~+/-]{8,}=*/g;
+const SECRET_SHAPE =
+  /\b(?:sk-[a-zA-Z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16})\b|Bearer\s+[A-Za-z0-9._~+/-]{8,}=*/g;
 const SECRET_VARIABLE = /(?:KEY|TOKEN|SECRET|PASSWORD)$/;
 const SHORTEST_SECRET = 8;
 
@@ -21,7 +23,7 @@ export function redactor(options: RedactOptions = {}): (value: unknown) => unkno
   const { secrets = secretsOfEnvironment(), maxText = 2_000 } = options;
   const known = secrets.filter((secret) => secret.length >= SHORTEST_SECRET);
   const clean = (text: string): string => {
-    const hidden = known.reduce((rest, secret) => rest.replaceAll(secret, HIDDEN), text).replace(SECRET_SHAPE, HIDDEN);
+    const hidden = known.reduce((rest, secret) => rest.replaceAll(secret, HIDDEN), text).replaceAll(SECRET_SHAPE, HIDDEN);
     return hidden.length <= maxText ? hidden : `${hidden.slice(0, maxText)}… (${hidden.length} characters)`;
   };
   const copy = (value: unknown, above: readonly unknown[]): unknown => {
@@ -32,7 +34,12 @@ export function redactor(options: RedactOptions = {}): (value: unknown) => unkno
     const path = [...above, value];
     if (Array.isArray(value)) return value.map((one: unknown) => copy(one, path));
     if (value instanceof Error) return { name: value.name, message: clean(value.message) };
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, isSecretField(name) && one !== null && one !== undefined ? HIDDEN : copy(one, path)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, one]) => [
+        name,
+        isSecretField(name) && one !== null && one !== undefined ? HIDDEN : copy(one, path),
+      ]),
+    );
   };
   return (value) => copy(value, []);
 }

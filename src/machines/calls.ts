@@ -3,6 +3,7 @@ import { failure, rootCause } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { nextAttemptStep, waitBetween } from "../core/policy.ts";
 import { draw } from "../core/random.ts";
+import { unreachable } from "../core/unreachable.ts";
 import { adjustChoice } from "../model/adjust.ts";
 import { plannerPrompt } from "../prompts/planner.ts";
 import { RouterAnswer, routerPrompt } from "../prompts/router.ts";
@@ -56,6 +57,8 @@ export function callInput(context: RunContext, call: CallName, rules: RunRules):
       };
     case "synthesis":
       return { ...common, ...synthesis(context), limits: { turns: 4, toolCalls: 0 }, repairs: rules.policy.repairs.answer };
+    default:
+      return unreachable(call);
   }
 }
 
@@ -95,21 +98,31 @@ export function planDirectly(context: RunContext, { checkPlan }: RunRules): Step
 /** Takes the planner's answer: a checked plan, or what to do without one. */
 export function takePlan(context: RunContext, outcome: ConversationOutcome, rules: RunRules): Step {
   const closed = closeCall(context, "plan", outcome.at);
-  if (outcome.kind === "failed") return retryCall(closed, "plan", outcome.failure, rules);
+  if (outcome.kind === "failed") return retryCall(closed, { call: "plan", why: outcome.failure }, rules);
   const checked = rules.checkPlan(outcome.text);
   if (checked.ok) return step(withPlan(closed, checked.plan));
-  return retryCall(closed, "plan", failure("PlanInvalid", checked.issues.map(({ message }) => message).join(" ")), rules);
+  return retryCall(
+    closed,
+    { call: "plan", why: failure("PlanInvalid", checked.issues.map(({ message }) => message).join(" ")) },
+    rules,
+  );
 }
 
 /** Takes the final answer, or makes do without: what was done is told in any case. */
 export function takeSynthesis(context: RunContext, outcome: ConversationOutcome, rules: RunRules): Step {
   const closed = closeCall(context, "synthesis", outcome.at);
   if (outcome.kind === "finished") return step({ ...closed, answer: outcome.text });
-  return retryCall(closed, "synthesis", outcome.failure, rules);
+  return retryCall(closed, { call: "synthesis", why: outcome.failure }, rules);
+}
+
+/** A conversation of the run that did not bring what it was for. */
+export interface FailedCall {
+  readonly call: CallName;
+  readonly why: Failure;
 }
 
 /** A conversation of the run broke or failed: try it again as the policy says, or go on without it. */
-export function retryCall(context: RunContext, call: CallName, why: Failure, rules: RunRules): Step {
+export function retryCall(context: RunContext, { call, why }: FailedCall, rules: RunRules): Step {
   const state = context.calls[call];
   const next = nextAttemptStep(rules.policy, why.code, state.tried);
   if (typeof next === "object" && !isTooIntense(context, rules)) {
@@ -129,7 +142,7 @@ export function retryCall(context: RunContext, call: CallName, why: Failure, rul
     });
   }
   if (next === "suspend") return step({ ...context, suspension: why, returning: { call, woken: true } });
-  return withoutCall(context, call, why, rules);
+  return withoutCall(context, { call, why }, rules);
 }
 
 /** The wait before another try of a conversation is over. */
@@ -156,7 +169,7 @@ export function conclude(context: RunContext): Step {
 export const needsNoSynthesis = ({ route, queue }: RunContext): boolean =>
   route?.mode === "direct" || (queue?.counts.finished ?? 0) === 0;
 
-function withoutCall(context: RunContext, call: CallName, why: Failure, rules: RunRules): Step {
+function withoutCall(context: RunContext, { call, why }: FailedCall, rules: RunRules): Step {
   const spent = why.code === "BudgetExceeded" ? goBroke(context) : step(context);
   if (call === "synthesis") return sequence(spent, (next) => step({ ...next, answer: plainAnswer(next), failure: why }));
   if (call === "plan" && why.code === "PlanInvalid" && rules.policy.planFallback) {

@@ -11,11 +11,11 @@ import { nextTurnStep, waitBetween } from "../core/policy.ts";
 import type { Policy } from "../core/policy.ts";
 import { draw, seedFrom } from "../core/random.ts";
 import { unreachable } from "../core/unreachable.ts";
-import { worstCaseUsd } from "../model/prices.ts";
+import { promptTokensOf, sizeOf, worstCaseUsd } from "../model/prices.ts";
 import type { Ask, PermissionRules } from "../protocol/command.ts";
 import type { ConversationOutcome } from "../protocol/message.ts";
-import { NO_SPEND, addTurn } from "../protocol/spend.ts";
-import type { SpendTotals, Usage } from "../protocol/spend.ts";
+import { NO_SPEND, addLostTurns, addTurn } from "../protocol/spend.ts";
+import type { SpendTotals } from "../protocol/spend.ts";
 import { textOf } from "../protocol/turn.ts";
 import type { AssistantBlock, FrozenParameters, Message, TurnOutcome, UserBlock } from "../protocol/turn.ts";
 import type { ModelTurnOutput } from "../actors/contract.ts";
@@ -125,7 +125,7 @@ export function startConversation(input: ConversationInput | undefined): Convers
     told: [],
     moneyUsd: given.allowanceUsd === "asked" ? 0 : given.allowanceUsd,
     knownTokens: 0,
-    newCharacters: charactersOf(given.parameters.system) + charactersOf(given.parameters.tools) + charactersOf(given.messages),
+    newCharacters: sizeOf(given),
     spend: NO_SPEND,
     wakeAt: 0,
     now: given.at,
@@ -349,31 +349,22 @@ function afterFailure(context: ConversationContext, why: Failure, { policy }: Co
 const fail = (context: ConversationContext, why: Failure): ConversationContext => ({ ...context, failure: why, verdict: "fail" });
 
 function book(context: ConversationContext, { outcome, lost }: ModelTurnOutput): ConversationContext {
-  let spend = context.spend;
-  const usage = outcome.usage;
-  if (usage) spend = addTurn(spend, { usage, usd: outcome.usd });
-  // A lost turn was generated and paid like this one as far as anybody knows; it is booked as an estimate.
-  for (let times = 0; usage && times < lost; times++)
-    spend = addTurn(spend, { usage: { ...usage, estimated: true }, usd: outcome.usd });
+  const { usage, usd } = outcome;
+  const spend = usage ? addLostTurns(addTurn(context.spend, { usage, usd }), { usage, usd }, lost) : context.spend;
   const used = spend.usd - context.spend.usd;
   const money = context.allowanceUsd === "asked" ? 0 : context.moneyUsd === null ? null : context.moneyUsd - used;
   const known =
     outcome.kind === "answered"
-      ? { knownTokens: promptTokens(outcome.usage) + outcome.usage.outputTokens, newCharacters: 0 }
+      ? { knownTokens: promptTokensOf(outcome.usage) + outcome.usage.outputTokens, newCharacters: 0 }
       : {};
   return { ...context, spend, moneyUsd: money, ...known };
 }
 
-const promptTokens = (usage: Usage): number =>
-  usage.inputTokens + usage.cacheReadTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens;
-
 const nextTurn = (context: ConversationContext) => ({ turn: context.turn + 1, tried: 0, verdict: null });
 
 function append(context: ConversationContext, message: Message): ConversationContext {
-  const added = message.role === "user" ? charactersOf(message.content) : 0;
+  const added = message.role === "user" ? sizeOf({ messages: [message] }) : 0;
   return { ...context, messages: [...context.messages, message], newCharacters: context.newCharacters + added };
 }
 
 const toldBlocks = (texts: readonly string[]): UserBlock[] => texts.map((text) => ({ type: "text", text: told(text) }));
-
-const charactersOf = (value: unknown): number => JSON.stringify(value).length;

@@ -7,8 +7,8 @@ import { failure } from "../core/failure.ts";
 import { skipTask, chargeTask } from "../queue/queue.ts";
 import { worstCaseUsd } from "../model/prices.ts";
 import type { EffectOrphaned, UpwardMessage } from "../protocol/message.ts";
-import { addTurn } from "../protocol/spend.ts";
-import type { SpendTotals, Usage } from "../protocol/spend.ts";
+import { addLostTurns, addTurn } from "../protocol/spend.ts";
+import type { Usage } from "../protocol/spend.ts";
 import type { ModelChoice } from "../protocol/turn.ts";
 import { childOf, liveAttempt } from "./run-state.ts";
 import type { Account, RunContext } from "./run-state.ts";
@@ -160,15 +160,10 @@ function book(
   bill: { readonly from: string; readonly usage: Usage | null; readonly usd: number | null; readonly lost: number },
 ): RunContext {
   const { from, usage, usd, lost } = bill;
-  const spend = usage ? addLost(addTurn(context.spend, { usage, usd }), { usage, usd }, lost) : context.spend;
+  const spend = usage ? addLostTurns(addTurn(context.spend, { usage, usd }), { usage, usd }, lost) : context.spend;
   const account = accountOf(context, from);
   const usedUsd = spend.usd - context.spend.usd;
   return setAccount({ ...context, spend }, from, { usd: account.usd + usedUsd, reservedUsd: 0, inFlight: false });
-}
-
-function addLost(spend: SpendTotals, turn: { readonly usage: Usage; readonly usd: number | null }, times: number): SpendTotals {
-  const estimate = { usage: { ...turn.usage, estimated: true }, usd: turn.usd };
-  return Array.from({ length: times }).reduce<SpendTotals>((sum) => addTurn(sum, estimate), spend);
 }
 
 /** A late bill of an attempt that has settled goes to its task. */

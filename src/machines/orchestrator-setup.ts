@@ -168,7 +168,9 @@ export function orchestratorSetup(rules: RunRules) {
       noteHold: decide((context, event) =>
         event.type === "conversation.held" ? relay({ ...context, suspension: event.failure }, event) : step(context),
       ),
-      settleWorker: decide((context, event) => settleWorker(context, childId(event), workerOutcome(context, event), rules)),
+      settleWorker: decide((context, event) =>
+        settleWorker(context, { child: childId(event), outcome: workerOutcome(context, event) }, rules),
+      ),
       wakeUp: decide((context, event) => wake(context, event)),
       openRoute: decide((context) => openCall(context, "route")),
       takeRoute: decide((context, event) => takeRoute(context, callOutcome(context, event))),
@@ -177,7 +179,7 @@ export function orchestratorSetup(rules: RunRules) {
       openPlan: decide((context) => openCall(context, "plan")),
       takePlan: decide((context, event) => takePlan(context, callOutcome(context, event), rules)),
       failExploring: decide((context, event) =>
-        retryCall(context, "plan", failure("WorkspaceFailed", exploreError(context, event)), rules),
+        retryCall(context, { call: "plan", why: failure("WorkspaceFailed", exploreError(context, event)) }, rules),
       ),
       openReview: decide((context) => openReview(context)),
       editPlan: decide((context, event) => (event.type === "plan.edit" ? editPlan(context, event, rules) : step(context))),

@@ -3,12 +3,14 @@ import { failure, rootCause } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { attemptId, parseAttemptId, taskIndex, workerActorId } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
+import { unreachable } from "../core/unreachable.ts";
 import type { Json } from "../core/json.ts";
 import type { UpwardMessage } from "../protocol/message.ts";
 import type { Outcome, RunEvent } from "../protocol/run-event.ts";
 import type { SpendTotals } from "../protocol/spend.ts";
 import type { ChangedFile, Conflict } from "../protocol/work.ts";
 import { isSettledStatus } from "../queue/state.ts";
+import type { TaskState } from "../queue/state.ts";
 import { closeAccount } from "./money.ts";
 import type { RunContext } from "./run-state.ts";
 import { skip } from "./settle.ts";
@@ -82,8 +84,14 @@ export function relay(context: RunContext, event: { readonly type: string }): St
         ? announce(next, { type: "task.progressed", ...attempt, state: message.state, note: message.note })
         : step(next);
     }
-    default:
+    case "ask.raised":
+    case "budget.asked":
+    case "turn.completed":
+    case "turn.failed":
+    case "turn.started":
       return step(next);
+    default:
+      return unreachable(message);
   }
 }
 
@@ -147,8 +155,13 @@ export function taskResult({ queue, reports }: RunContext, id: TaskId): TaskResu
     ref: report?.output.ref ?? null,
     summary: report?.summary ?? "",
     files: report?.changes.files ?? [],
-    durationMs: state?.startedAt != null && state.settledAt != null ? Math.max(0, state.settledAt - state.startedAt) : 0,
+    durationMs: durationOf(state),
     failure: lost,
     cause: lost && rootCause(lost),
   };
+}
+
+function durationOf(state: TaskState | undefined): number {
+  const { startedAt = null, settledAt = null } = state ?? {};
+  return startedAt === null || settledAt === null ? 0 : Math.max(0, settledAt - startedAt);
 }

@@ -13,7 +13,7 @@ import type { ModelChoice, ToolDeclaration } from "../protocol/turn.ts";
 import type { ChangedFile, Conflict, Report, WorkerCard } from "../protocol/work.ts";
 import { createQueue } from "../queue/queue.ts";
 import type { Queue } from "../queue/queue.ts";
-import { checkPlan } from "../queue/check-plan.ts";
+import type { checkPlan } from "../queue/check-plan.ts";
 
 /** The models of a run, by what they do. */
 export interface RunModels {

@@ -9,6 +9,7 @@ import type { TaskId } from "../core/ids.ts";
 import { nextAttemptStep, waitBetween } from "../core/policy.ts";
 import type { AttemptStep, Change } from "../core/policy.ts";
 import { draw } from "../core/random.ts";
+import { unreachable } from "../core/unreachable.ts";
 import { digestOf } from "../core/json.ts";
 import { adjustChoice } from "../model/adjust.ts";
 import type { Ask } from "../protocol/command.ts";
@@ -33,7 +34,11 @@ interface Attempt {
 }
 
 /** A worker actor ended: `child` is its id. */
-export function settleWorker(context: RunContext, child: string, outcome: WorkerOutcome, rules: RunRules): Step {
+export function settleWorker(
+  context: RunContext,
+  { child, outcome }: { readonly child: string; readonly outcome: WorkerOutcome },
+  rules: RunRules,
+): Step {
   const live = liveAttempt(context, child);
   const stop: Directive = { do: "stop", child };
   if (!live)
@@ -41,7 +46,8 @@ export function settleWorker(context: RunContext, child: string, outcome: Worker
       dropLetter(next, { from: child, what: outcome.kind, reason: "the attempt is over" }),
     );
   const timed = { ...context, now: Math.max(context.now, outcome.at) };
-  const settled = outcome.kind === "finished" ? finish(timed, live, outcome) : decide(timed, live, outcome.failure, rules);
+  const settled =
+    outcome.kind === "finished" ? finish(timed, live, outcome) : decide(timed, { live, why: outcome.failure }, rules);
   return sequence(step(settled.context, stop, ...settled.then), (next) =>
     step(closeAccount(next, attemptId(live.task, live.attempt))),
   );
@@ -131,7 +137,7 @@ function finish(
   return step(next, emit(next, { type: "task.finished", task, attempt, summary: report.summary, files, usd, durationMs }));
 }
 
-function decide(context: RunContext, live: Attempt, why: Failure, rules: RunRules): Step {
+function decide(context: RunContext, { live, why }: { readonly live: Attempt; readonly why: Failure }, rules: RunRules): Step {
   const next = nextAttemptStep(rules.policy, why.code, live.attempt);
   if (typeof next === "object")
     return isTooIntense(context, rules)
@@ -141,15 +147,17 @@ function decide(context: RunContext, live: Attempt, why: Failure, rules: RunRule
     case "suspend":
       return suspendTask(context, live, why);
     case "synthesize":
-      return sequence(lose(context, live, why, "failed"), goBroke);
+      return sequence(lose(context, live, { why, status: "failed" }), goBroke);
     case "skip":
-      return lose(context, live, why, "skipped");
+      return lose(context, live, { why, status: "skipped" });
     case "ask":
       return isOptional(context, live.task) || context.options.asks === "deny"
         ? giveUp(context, live, why)
         : escalate(context, live, why);
     case "fail":
       return giveUp(context, live, why);
+    default:
+      return unreachable(next);
   }
 }
 
@@ -214,9 +222,13 @@ const isOptional = ({ plan }: RunContext, task: TaskId): boolean => plan?.tasks[
 
 /** Nothing is left to try: an optional task is skipped, any other fails. */
 const giveUp = (context: RunContext, live: Attempt, why: Failure): Step =>
-  lose(context, live, why, isOptional(context, live.task) ? "skipped" : "failed");
+  lose(context, live, { why, status: isOptional(context, live.task) ? "skipped" : "failed" });
 
-function lose(context: RunContext, { task, attempt }: Attempt, why: Failure, status: "failed" | "skipped"): Step {
+function lose(
+  context: RunContext,
+  { task, attempt }: Attempt,
+  { why, status }: { readonly why: Failure; readonly status: "failed" | "skipped" },
+): Step {
   const { queue, plan } = context;
   if (!queue || !plan) return step(context);
   const from = attemptId(task, attempt);

@@ -28,7 +28,7 @@ export const step = (context: RunContext, ...then: readonly Directive[]): Step =
 
 /** Announces an event at the context's time. */
 export function emit(context: RunContext, event: Untimed<RunEvent>): Directive {
-  return { do: "emit", event: { ...event, at: context.now } as RunEvent };
+  return { do: "emit", event: { ...event, at: context.now } };
 }
 
 /** One decision after another, each on the context that the one before left. */

@@ -13,5 +13,3 @@ export { PRICES, type PriceRow, type PriceTable } from "./price-table.ts";
 
 export { createGovernor, laneOf, signalOf, type Governor, type Place, type PlaceClock } from "./governor.ts";
 export type { GovernorOptions, LaneSignal, LaneState } from "./lane.ts";
-
-export { jsonSchemaOf } from "./schema.ts";

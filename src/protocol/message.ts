@@ -9,15 +9,55 @@ import type { Message } from "./turn.ts";
 /** From a conversation (through its worker, if it has one) to the orchestrator. */
 export type UpwardMessage =
   /** A turn was asked of the host; `reservedUsd` is its worst case. */
-  | { readonly type: "turn.started"; readonly from: string; readonly turn: number; readonly model: string; readonly reservedUsd: number; readonly at: number }
+  | {
+      readonly type: "turn.started";
+      readonly from: string;
+      readonly turn: number;
+      readonly model: string;
+      readonly reservedUsd: number;
+      readonly at: number;
+    }
   /** A turn came back and was paid. */
-  | { readonly type: "turn.completed"; readonly from: string; readonly turn: number; readonly model: string; readonly stop: string; readonly usage: Usage; readonly usd: number | null; readonly lost: number; readonly at: number }
+  | {
+      readonly type: "turn.completed";
+      readonly from: string;
+      readonly turn: number;
+      readonly model: string;
+      readonly stop: string;
+      readonly usage: Usage;
+      readonly usd: number | null;
+      readonly lost: number;
+      readonly at: number;
+    }
   /** A turn failed; what it cost is booked. `wakeAt`: when the same turn is tried again; null when the conversation gives up. */
-  | { readonly type: "turn.failed"; readonly from: string; readonly turn: number; readonly failure: Failure; readonly usage: Usage | null; readonly usd: number | null; readonly lost: number; readonly wakeAt: number | null; readonly at: number }
+  | {
+      readonly type: "turn.failed";
+      readonly from: string;
+      readonly turn: number;
+      readonly failure: Failure;
+      readonly usage: Usage | null;
+      readonly usd: number | null;
+      readonly lost: number;
+      readonly wakeAt: number | null;
+      readonly at: number;
+    }
   | { readonly type: "tool.started"; readonly from: string; readonly tool: string; readonly summary: string; readonly at: number }
-  | { readonly type: "tool.finished"; readonly from: string; readonly tool: string; readonly ok: boolean; readonly summary: string; readonly at: number }
+  | {
+      readonly type: "tool.finished";
+      readonly from: string;
+      readonly tool: string;
+      readonly ok: boolean;
+      readonly summary: string;
+      readonly at: number;
+    }
   /** The worker entered another state, such as `verifying`. */
-  | { readonly type: "worker.progressed"; readonly from: string; readonly state: string; readonly note: string; readonly at: number }
+  | {
+      readonly type: "worker.progressed";
+      readonly from: string;
+      readonly state: string;
+      readonly note: string;
+      readonly at: number;
+    }
   | { readonly type: "answer.repairing"; readonly from: string; readonly issues: readonly string[]; readonly at: number }
   | { readonly type: "ask.raised"; readonly from: string; readonly ask: Ask; readonly at: number }
   /** The allowance is too small for the next turn. */
@@ -27,7 +67,13 @@ export type UpwardMessage =
 
 /** From the orchestrator to a conversation (through its worker, if it has one). */
 export type DownwardMessage =
-  | { readonly type: "ask.answered"; readonly ask: string; readonly decision: "approve" | "reject"; readonly text: string | null; readonly at: number }
+  | {
+      readonly type: "ask.answered";
+      readonly ask: string;
+      readonly decision: "approve" | "reject";
+      readonly text: string | null;
+      readonly at: number;
+    }
   | { readonly type: "budget.granted"; readonly usd: number; readonly at: number }
   | { readonly type: "budget.refused"; readonly at: number }
   | { readonly type: "worker.told"; readonly text: string; readonly at: number }
@@ -47,7 +93,14 @@ export type ConversationOutcome =
       readonly toolCalls: number;
       readonly at: number;
     }
-  | { readonly kind: "failed"; readonly failure: Failure; readonly spend: SpendTotals; readonly turns: number; readonly toolCalls: number; readonly at: number };
+  | {
+      readonly kind: "failed";
+      readonly failure: Failure;
+      readonly spend: SpendTotals;
+      readonly turns: number;
+      readonly toolCalls: number;
+      readonly at: number;
+    };
 
 /** From the host to the root: an effect ended after the actor that started it was gone. */
 export interface EffectOrphaned {

@@ -55,28 +55,61 @@ const attempt = z.number().int().positive();
 const reason = z.string();
 /** The fields of every event: host time in ms. */
 const at = z.number();
-const event = <const T extends string, S extends z.ZodRawShape>(type: T, shape: S) => z.object({ type: z.literal(type), at, ...shape });
+const event = <const T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
+  z.object({ type: z.literal(type), at, ...shape });
 
 /** One event of a run, without its place in the stream. */
 export const RunEvent = z.discriminatedUnion("type", [
-  event("run.started", { runId: z.string(), request: z.string(), mode: z.enum(["auto", "direct", "orchestrate"]), workers: z.array(z.string()) }),
+  event("run.started", {
+    runId: z.string(),
+    request: z.string(),
+    mode: z.enum(["auto", "direct", "orchestrate"]),
+    workers: z.array(z.string()),
+  }),
   event("phase.entered", { phase: z.string() }),
   event("activity.changed", { activity: z.enum(["running", "paused", "suspended"]), failure: FailureData.nullable() }),
   event("route.decided", { mode: z.enum(["direct", "orchestrate"]), worker: z.string().nullable(), reason }),
   event("plan.repairing", { issues: z.array(z.string()) }),
   event("plan.accepted", { rationale: z.string(), tasks: z.array(TaskLine), criticalPath: z.array(z.string()) }),
   event("ask.opened", { ask: AskData }),
-  event("ask.closed", { ask: z.string(), decision: z.enum(["approve", "reject"]), by: z.enum(["person", "policy"]), text: z.string().nullable() }),
+  event("ask.closed", {
+    ask: z.string(),
+    decision: z.enum(["approve", "reject"]),
+    by: z.enum(["person", "policy"]),
+    text: z.string().nullable(),
+  }),
   event("task.started", { task, attempt, worker: z.string(), model: z.string().nullable(), changes: z.array(z.string()) }),
   event("task.progressed", { task, attempt, state: z.string(), note: z.string() }),
   event("task.retrying", { task, attempt, failure: FailureData, changes: z.array(z.string()), wakeAt: z.number() }),
-  event("task.finished", { task, attempt, summary: z.string(), files: z.array(z.string()), usd: z.number(), durationMs: z.number() }),
+  event("task.finished", {
+    task,
+    attempt,
+    summary: z.string(),
+    files: z.array(z.string()),
+    usd: z.number(),
+    durationMs: z.number(),
+  }),
   event("task.failed", { task, attempt, failure: FailureData }),
   event("task.skipped", { task, failure: FailureData }),
   event("phase.retrying", { phase: z.string(), failure: FailureData, wakeAt: z.number() }),
   event("turn.started", { conversation: z.string(), turn: z.number(), model: z.string() }),
-  event("turn.completed", { conversation: z.string(), turn: z.number(), model: z.string(), stop: z.string(), usd: z.number().nullable(), inputTokens: z.number(), outputTokens: z.number(), cacheReadTokens: z.number() }),
-  event("turn.failed", { conversation: z.string(), turn: z.number(), failure: FailureData, usd: z.number().nullable(), wakeAt: z.number().nullable() }),
+  event("turn.completed", {
+    conversation: z.string(),
+    turn: z.number(),
+    model: z.string(),
+    stop: z.string(),
+    usd: z.number().nullable(),
+    inputTokens: z.number(),
+    outputTokens: z.number(),
+    cacheReadTokens: z.number(),
+  }),
+  event("turn.failed", {
+    conversation: z.string(),
+    turn: z.number(),
+    failure: FailureData,
+    usd: z.number().nullable(),
+    wakeAt: z.number().nullable(),
+  }),
   event("turn.lost", { conversation: z.string(), usd: z.number() }),
   event("tool.started", { conversation: z.string(), tool: z.string(), summary: z.string() }),
   event("tool.finished", { conversation: z.string(), tool: z.string(), ok: z.boolean(), summary: z.string() }),

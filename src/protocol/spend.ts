@@ -68,3 +68,9 @@ export function addTurn(totals: SpendTotals, { usage, usd }: TurnSpend): SpendTo
     unpricedTurns: totals.unpricedTurns + (usd === null ? 1 : 0),
   };
 }
+
+/** Adds turns that were paid and lost, as far as anybody knows like the one that came back: an estimate. */
+export function addLostTurns(totals: SpendTotals, turn: TurnSpend, times: number): SpendTotals {
+  const estimate = { usage: { ...turn.usage, estimated: true }, usd: turn.usd };
+  return Array.from({ length: times }).reduce<SpendTotals>((sum) => addTurn(sum, estimate), totals);
+}

@@ -1,5 +1,6 @@
 // The events of one run for any number of watchers: each gets all of them from the first, in order, numbered.
-import { Observable, ReplaySubject } from "rxjs";
+import { ReplaySubject } from "rxjs";
+import type { Observable } from "rxjs";
 import type { NumberedEvent, RunEvent } from "../protocol/run-event.ts";
 
 /** A stream of events that can also be walked with `for await`. Completes with the run; never errors. */
@@ -51,7 +52,10 @@ function walkable(source: Observable<NumberedEvent>): EventStream {
           const next = waiting.shift();
           if (next) yield next;
           else if (done) return;
-          else await new Promise<void>((resolve) => (wake = resolve));
+          else
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
         }
       } finally {
         subscription.unsubscribe();

@@ -62,7 +62,10 @@ export function listRuns({ store = ".quatrain" }: StoreOptions = {}): readonly R
  * "UnknownRun", "RunBusy" (another process works on it) or "StoreTooNew". Other workers or policies than it was started
  * with are refused, because the journal would no longer fit.
  */
-export async function openRun<const W extends readonly Worker[] = BuiltIn>(id: string, options: OpenOptions<W> = {}): Promise<Run<W>> {
+export async function openRun<const W extends readonly Worker[] = BuiltIn>(
+  id: string,
+  options: OpenOptions<W> = {},
+): Promise<Run<W>> {
   const store = path.resolve(options.store ?? ".quatrain");
   const recorded = recordOf(store, id);
   const workers = options.workers ?? workersNamed(recorded.world.workers, BUILT_IN);
@@ -71,10 +74,22 @@ export async function openRun<const W extends readonly Worker[] = BuiltIn>(id: s
   if (!options.model) checkKeys({ ...models, endpoints }, options.models !== undefined);
   const host = openHost(store, id);
   const { seq: replayedThrough } = lastRow(store, id);
-  const world = createWorld({ ...options, runId: id, workers, workspacePath, store, endpoints, clock: host.clock, ...recorded.options });
+  const world = createWorld({
+    ...options,
+    runId: id,
+    workers,
+    workspacePath,
+    store,
+    endpoints,
+    clock: host.clock,
+    ...recorded.options,
+  });
   try {
     const inspect = options.inspect ? { inspect: options.inspect } : {};
-    const actor = createActor(world.machine, host.attach({ versions: world.versions, ...inspect }) as Parameters<typeof createActor<typeof world.machine>>[1]);
+    const actor = createActor(
+      world.machine,
+      host.attach({ versions: world.versions, ...inspect }) as Parameters<typeof createActor<typeof world.machine>>[1],
+    );
     const run = startHandle({ id, host, world, actor, replayedThrough }, options);
     // The host replays in the first microtask after the start.
     await Promise.resolve();
@@ -104,7 +119,10 @@ function recordOf(store: string, id: string): z.infer<typeof Recorded> {
   const info = listJournals({ file: journalFile(store) }).find((run) => run.id === id);
   if (!info) {
     const recent = known.slice(-5).map((run) => run.id);
-    throw new QuatrainError("UnknownRun", `There is no run "${id}" in ${store}.${recent.length > 0 ? ` Recent runs: ${recent.join(", ")}.` : " It holds no runs."}`);
+    throw new QuatrainError(
+      "UnknownRun",
+      `There is no run "${id}" in ${store}.${recent.length > 0 ? ` Recent runs: ${recent.join(", ")}.` : " It holds no runs."}`,
+    );
   }
   return Recorded.parse(info.input);
 }
@@ -119,4 +137,3 @@ function summaryOf(info: RunInfo): readonly RunSummary[] {
   const state = info.ended === undefined ? "open" : info.ended.kind === "done" ? "ended" : "broken";
   return [{ id: info.id, request: input.data.request, createdAt: info.createdAt, state, workspace: input.data.world.workspace }];
 }
-

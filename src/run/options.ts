@@ -84,7 +84,8 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>): Chec
   const budgetUsd = checkBudget(given.budget, models, workers);
   if (!given.model) checkKeys(models, given.models !== undefined);
   const mode = given.mode ?? "auto";
-  if (!["auto", "direct", "orchestrate"].includes(mode)) throw new QuatrainError("BadOption", `mode is "${mode}"; use auto, direct or orchestrate.`);
+  if (!["auto", "direct", "orchestrate"].includes(mode))
+    throw new QuatrainError("BadOption", `mode is "${mode}"; use auto, direct or orchestrate.`);
   return {
     workers,
     workspace,
@@ -110,7 +111,10 @@ export function workersNamed(names: readonly string[], known: readonly Worker[] 
     if (found) return found;
     const all = known.map((worker) => worker.name);
     const near = nearest(name, all);
-    throw new QuatrainError("UnknownWorker", `There is no worker "${name}"${near ? `; did you mean "${near}"?` : "."} Known: ${all.join(", ")}.`);
+    throw new QuatrainError(
+      "UnknownWorker",
+      `There is no worker "${name}"${near ? `; did you mean "${near}"?` : "."} Known: ${all.join(", ")}.`,
+    );
   });
 }
 
@@ -131,15 +135,20 @@ export function checkKeys(models: ResolvedModels, ownModels: boolean): void {
   const hasKey = Boolean(process.env["ANTHROPIC_API_KEY"] ?? process.env["ANTHROPIC_AUTH_TOKEN"]);
   if (!usesDefault || hasKey) return;
   const hint = ownModels ? " (a role without its own baseURL uses the Anthropic API)" : "";
-  throw new QuatrainError("MissingKey", `There is no API key${hint}: set ANTHROPIC_API_KEY, or try "quatrain demo", which needs none.`);
+  throw new QuatrainError(
+    "MissingKey",
+    `There is no API key${hint}: set ANTHROPIC_API_KEY, or try "quatrain demo", which needs none.`,
+  );
 }
 
 function checkWorkspace(given: OrchestrateOptions["workspace"]): string | null {
   if (given === undefined) return null;
   const { path: folder, isolation = "copy" } = typeof given === "string" ? { path: given } : given;
-  if (isolation !== "copy") throw new QuatrainError("BadOption", `workspace.isolation is "${String(isolation)}"; only "copy" exists so far.`);
+  if (isolation !== "copy")
+    throw new QuatrainError("BadOption", `workspace.isolation is "${String(isolation)}"; only "copy" exists so far.`);
   const absolute = path.resolve(folder);
-  if (!existsSync(absolute)) throw new QuatrainError("MissingWorkspace", `The workspace ${absolute} does not exist; make it, or name another folder.`);
+  if (!existsSync(absolute))
+    throw new QuatrainError("MissingWorkspace", `The workspace ${absolute} does not exist; make it, or name another folder.`);
   if (!statSync(absolute).isDirectory()) throw new QuatrainError("MissingWorkspace", `The workspace ${absolute} is no folder.`);
   return absolute;
 }
@@ -149,12 +158,25 @@ function checkCount(name: string, value: number, most: number): number {
   throw new QuatrainError("BadOption", `${name} is ${value}; give a whole number from 1 to ${most}.`);
 }
 
-function checkBudget(budget: { readonly usd: number } | undefined, models: ResolvedModels, workers: readonly Worker[]): number | null {
+function checkBudget(
+  budget: { readonly usd: number } | undefined,
+  models: ResolvedModels,
+  workers: readonly Worker[],
+): number | null {
   if (budget === undefined) return null;
-  if (!Number.isFinite(budget.usd) || budget.usd <= 0) throw new QuatrainError("BadOption", `budget.usd is ${budget.usd}; give an amount above 0, or leave it out.`);
-  const inUse = [models.orchestrator, models.router, ...(workers.some(({ card }) => card.kind === "model") ? [models.worker, ...Object.values(models.tiers)] : [])];
+  if (!Number.isFinite(budget.usd) || budget.usd <= 0)
+    throw new QuatrainError("BadOption", `budget.usd is ${budget.usd}; give an amount above 0, or leave it out.`);
+  const inUse = [
+    models.orchestrator,
+    models.router,
+    ...(workers.some(({ card }) => card.kind === "model") ? [models.worker, ...Object.values(models.tiers)] : []),
+  ];
   const unpriced = inUse.find(({ price }) => price === null);
-  if (unpriced) throw new QuatrainError("UnpricedModel", `No price is known for ${unpriced.model}, so a budget can't be kept. Give its prices, or run without a budget.`);
+  if (unpriced)
+    throw new QuatrainError(
+      "UnpricedModel",
+      `No price is known for ${unpriced.model}, so a budget can't be kept. Give its prices, or run without a budget.`,
+    );
   return budget.usd;
 }
 

@@ -28,7 +28,10 @@ const JOURNAL_FILE = "runs.db";
  * Starts a run: a request in words, or a plan made with `definePlan`. Throws QuatrainError at once for bad configuration;
  * everything later is in the run's `result`, which never rejects.
  */
-export function orchestrate<const W extends readonly Worker[] = BuiltIn>(request: string | DefinedPlan<W>, options: OrchestrateOptions<W> = {}): Run<W> {
+export function orchestrate<const W extends readonly Worker[] = BuiltIn>(
+  request: string | DefinedPlan<W>,
+  options: OrchestrateOptions<W> = {},
+): Run<W> {
   const plan = typeof request === "string" ? null : request.plan;
   const text = typeof request === "string" ? checkRequest(request) : "Carry out the given plan.";
   const given = { ...options, ...(typeof request === "string" ? {} : { workers: request.workers }) };
@@ -70,7 +73,12 @@ export function openHost(store: string | null, id: string): Host {
 /** A host's error in the words of a run's owner. */
 export function storeError(error: unknown): unknown {
   if (!HostError.is(error)) return error;
-  const codes = { LeaseHeld: "RunBusy", VersionMismatch: "StoreTooNew", StoreCorrupt: "StoreCorrupt", UnknownRun: "UnknownRun" } as const;
+  const codes = {
+    LeaseHeld: "RunBusy",
+    VersionMismatch: "StoreTooNew",
+    StoreCorrupt: "StoreCorrupt",
+    UnknownRun: "UnknownRun",
+  } as const;
   const code = error.code in codes ? codes[error.code as keyof typeof codes] : undefined;
   return code ? new QuatrainError(code, error.message, { cause: error }) : error;
 }
@@ -80,17 +88,28 @@ function makeStore(store: string): void {
     mkdirSync(store, { recursive: true, mode: 0o700 });
     accessSync(store, constants.W_OK);
   } catch (error) {
-    throw new QuatrainError("WorkspaceNotWritable", `The state folder ${store} can't be written (${messageOf(error)}). Choose another with the option store.`, { cause: error });
+    throw new QuatrainError(
+      "WorkspaceNotWritable",
+      `The state folder ${store} can't be written (${messageOf(error)}). Choose another with the option store.`,
+      { cause: error },
+    );
   }
 }
 
 function checkRequest(request: string): string {
   if (request.trim() === "") throw new QuatrainError("EmptyRequest", "The request is empty; say what is to be done.");
-  if (request.length > LONGEST_REQUEST) throw new QuatrainError("BadOption", `The request has ${request.length} characters; ${LONGEST_REQUEST} at most. Put long material into files.`);
+  if (request.length > LONGEST_REQUEST)
+    throw new QuatrainError(
+      "BadOption",
+      `The request has ${request.length} characters; ${LONGEST_REQUEST} at most. Put long material into files.`,
+    );
   return request;
 }
 
-function inputOf(checked: CheckedOptions, about: { readonly id: string; readonly text: string; readonly plan: RunInput["plan"]; readonly at: number }): RunInput {
+function inputOf(
+  checked: CheckedOptions,
+  about: { readonly id: string; readonly text: string; readonly plan: RunInput["plan"]; readonly at: number },
+): RunInput {
   const { orchestrator, router, worker, tiers } = checked.models;
   return {
     runId: about.id,

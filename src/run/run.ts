@@ -8,6 +8,7 @@ import type { Actor, SnapshotFrom } from "xstate";
 import { messageOf, QuatrainError } from "../core/errors.ts";
 import { failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
+import { unreachable } from "../core/unreachable.ts";
 import type { TaskId } from "../core/ids.ts";
 import type { Host, HostEnd } from "../host/port.ts";
 import { HostError } from "../host/errors.ts";
@@ -27,9 +28,16 @@ import type { World } from "./world.ts";
 
 /** How one task ended, its output typed by its worker. */
 export type TaskResultOf<W extends readonly Worker[]> = {
-  [One in W[number] as One["name"]]: Omit<TaskResult, "worker" | "status" | "output" | "failure" | "cause"> & { readonly worker: One["name"] } & (
+  [One in W[number] as One["name"]]: Omit<TaskResult, "worker" | "status" | "output" | "failure" | "cause"> & {
+    readonly worker: One["name"];
+  } & (
       | { readonly status: "finished"; readonly output: OutputOf<One>; readonly failure: null; readonly cause: null }
-      | { readonly status: "failed" | "skipped" | "unfinished"; readonly output: null; readonly failure: Failure | null; readonly cause: Failure | null }
+      | {
+          readonly status: "failed" | "skipped" | "unfinished";
+          readonly output: null;
+          readonly failure: Failure | null;
+          readonly cause: Failure | null;
+        }
     );
 }[W[number]["name"]];
 
@@ -136,7 +144,10 @@ async function answerWith(answer: (ask: Ask) => Answer | Promise<Answer>, host: 
     .then(answer)
     .catch((error: unknown): Answer => ({ decision: "reject", text: `the asks function threw: ${messageOf(error)}` }));
   const { decision, text } = typeof given === "string" ? { decision: given, text: undefined } : given;
-  host.send({ type: "ask.answer", ask: ask.id, decision, ...(text === undefined ? {} : { text }) }, { id: `answer/${ask.id}/${ask.hash}` });
+  host.send(
+    { type: "ask.answer", ask: ask.id, decision, ...(text === undefined ? {} : { text }) },
+    { id: `answer/${ask.id}/${ask.hash}` },
+  );
 }
 
 function resultOf(actor: Actor<OrchestratorMachine>, end: HostEnd, suspended: Failure | null): RunResult {
@@ -152,12 +163,20 @@ function resultOf(actor: Actor<OrchestratorMachine>, end: HostEnd, suspended: Fa
     case "closed":
     case "crashed":
       return { ...output, tasks, outcome: "suspended", failure: suspended ?? context.suspension };
+    default:
+      return unreachable(end);
   }
 }
 
 /** What broke the machine or its host, as a failure of the run. */
 export function failureOf(error: unknown): Failure {
-  const codes = { LeaseHeld: "LeaseLost", LeaseLost: "LeaseLost", StoreCorrupt: "StoreCorrupt", StoreFull: "StoreFull", StoreFailed: "StoreFull" } as const;
+  const codes = {
+    LeaseHeld: "LeaseLost",
+    LeaseLost: "LeaseLost",
+    StoreCorrupt: "StoreCorrupt",
+    StoreFull: "StoreFull",
+    StoreFailed: "StoreFull",
+  } as const;
   const code = HostError.is(error) && error.code in codes ? codes[error.code as keyof typeof codes] : "Internal";
   return failure(code, messageOf(error));
 }

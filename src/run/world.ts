@@ -61,7 +61,8 @@ export function createWorld(options: WorldOptions): World {
   const deltas = new Subject<TurnDelta>();
   const governor = createGovernor();
   const scheduler = schedulerFrom(clock);
-  const workspace = workspacePath === null ? noWorkspace() : copyWorkspace({ path: workspacePath, ...(store === null ? {} : { state: store }) });
+  const workspace =
+    workspacePath === null ? noWorkspace() : copyWorkspace({ path: workspacePath, ...(store === null ? {} : { state: store }) });
   const artifacts = store === null ? memoryArtifacts() : fileArtifacts({ folder: path.join(store, "artifacts") });
   const ports = createPorts({
     runId,
@@ -81,5 +82,12 @@ export function createWorld(options: WorldOptions): World {
   };
   const prompts = [routerPrompt, plannerPrompt, workerPrompt, synthesizerPrompt].map(({ version }) => version).join(" ");
   const bound = digestOf(stableStringify([workers.map(({ card }) => card), policy ?? null, maxTasks]));
-  return { machine, workspace, artifacts, deltas: deltas.asObservable(), close, versions: { machines: MACHINES, prompts, workers: bound } };
+  return {
+    machine,
+    workspace,
+    artifacts,
+    deltas: deltas.asObservable(),
+    close,
+    versions: { machines: MACHINES, prompts, workers: bound },
+  };
 }

@@ -19,7 +19,10 @@ export type ScriptedAnswer =
   | { readonly fail: FailureCode; readonly message?: string; readonly retryAfterMs?: number; readonly usage?: Partial<Usage> };
 
 /** Answers of a conversation: one for all turns, one a turn, or made from the request. */
-export type Script = ScriptedAnswer | readonly ScriptedAnswer[] | ((request: TurnRequest, turn: number) => ScriptedAnswer | undefined);
+export type Script =
+  | ScriptedAnswer
+  | readonly ScriptedAnswer[]
+  | ((request: TurnRequest, turn: number) => ScriptedAnswer | undefined);
 
 /** A scripted model and what it was asked. */
 export interface ScriptedModel extends ModelPort {
@@ -39,7 +42,9 @@ export function scriptedModel(scripts: Readonly<Record<string, Script>>): Script
       requests.push(request);
       const nth = (asked.get(request.conversation) ?? 0) + 1;
       asked.set(request.conversation, nth);
-      const name = [request.conversation, request.conversation.replace(/#.*/, ""), "*"].find((one) => Object.hasOwn(scripts, one));
+      const name = [request.conversation, request.conversation.replace(/#.*/, ""), "*"].find((one) =>
+        Object.hasOwn(scripts, one),
+      );
       const answer = name === undefined ? undefined : pick(scripts[name], request, nth);
       if (answer === undefined) throw new QuatrainError("BadOption", unexpected(request, nth, Object.keys(scripts)));
       return of({ kind: "outcome" as const, outcome: scriptedOutcome(answer, request) });
@@ -50,13 +55,26 @@ export function scriptedModel(scripts: Readonly<Record<string, Script>>): Script
 /** What a model that answers so gives back: 1 token per 4 characters in, 100 tokens out, at the price of the choice. */
 export function scriptedOutcome(answer: ScriptedAnswer, request: TurnRequest): TurnOutcome {
   const { choice } = request.parameters;
-  const usage: Usage = { inputTokens: Math.ceil(JSON.stringify(request.messages).length / 4), outputTokens: 100, cacheReadTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0, estimated: false };
+  const usage: Usage = {
+    inputTokens: Math.ceil(JSON.stringify(request.messages).length / 4),
+    outputTokens: 100,
+    cacheReadTokens: 0,
+    cacheWrite5mTokens: 0,
+    cacheWrite1hTokens: 0,
+    estimated: false,
+  };
   const usd = choice.price && costOf(usage, choice.price);
   if (typeof answer === "object" && "fail" in answer) {
     const more = answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs };
     const why = failure(answer.fail, answer.message ?? `scripted ${answer.fail}`, more);
     const paid = answer.usage && { ...usage, ...answer.usage };
-    return { kind: "failed", failure: why, usage: paid ?? null, usd: paid && choice.price ? costOf(paid, choice.price) : null, requestId: null };
+    return {
+      kind: "failed",
+      failure: why,
+      usage: paid ?? null,
+      usd: paid && choice.price ? costOf(paid, choice.price) : null,
+      requestId: null,
+    };
   }
   const { blocks, stop } = contentOf(answer, request);
   return { kind: "answered", blocks, stop, stopDetail: null, model: choice.model, usage, usd, requestId: null };
@@ -69,12 +87,20 @@ function pick(script: Script | undefined, request: TurnRequest, nth: number): Sc
 
 const isList = (script: Script | undefined): script is readonly ScriptedAnswer[] => Array.isArray(script);
 
-function contentOf(answer: Exclude<ScriptedAnswer, { fail: FailureCode }>, request: TurnRequest): { readonly blocks: readonly AssistantBlock[]; readonly stop: StopReason } {
+function contentOf(
+  answer: Exclude<ScriptedAnswer, { fail: FailureCode }>,
+  request: TurnRequest,
+): { readonly blocks: readonly AssistantBlock[]; readonly stop: StopReason } {
   if (typeof answer === "string") return { blocks: [{ type: "text", text: answer }], stop: "end_turn" };
   if ("json" in answer) return { blocks: [{ type: "text", text: JSON.stringify(answer.json) }], stop: "end_turn" };
   const said: readonly AssistantBlock[] = answer.text ? [{ type: "text", text: answer.text }] : [];
   if ("stop" in answer) return { blocks: said, stop: answer.stop };
-  const calls = answer.calls.map(({ tool, input, id }, at) => ({ type: "tool_use" as const, id: id ?? `call_${request.turn}_${at}`, name: tool, input }));
+  const calls = answer.calls.map(({ tool, input, id }, at) => ({
+    type: "tool_use" as const,
+    id: id ?? `call_${request.turn}_${at}`,
+    name: tool,
+    input,
+  }));
   return { blocks: [...said, ...calls], stop: "tool_use" };
 }
 

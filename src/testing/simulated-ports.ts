@@ -52,7 +52,10 @@ const TOOLS: readonly ToolDeclaration[] = ["read", "write", "edit", "glob", "gre
 }));
 
 /** Ports for `createOrchestrator` that need no model, disk or network. */
-export function simulatedPorts(world: SimulatedWorld): { readonly actors: RunActors; readonly tools: readonly ToolDeclaration[] } {
+export function simulatedPorts(world: SimulatedWorld): {
+  readonly actors: RunActors;
+  readonly tools: readonly ToolDeclaration[];
+} {
   const changesOf = (attempt: string) => {
     const files = world.changes?.(attempt) ?? [];
     return { ref: digestOf(stableStringify([attempt, files])), files };
@@ -71,8 +74,16 @@ export function simulatedPorts(world: SimulatedWorld): { readonly actors: RunAct
         outcome: answerAtOnce(world.model, request, lost),
         lost,
       })),
-      toolCall: effect("toolCall", { class: "idempotent" }, (input: ToolCallInput) => world.tool?.(input) ?? { content: "done", isError: false }),
-      prepareWorkspace: stepOf("prepareWorkspace", false, (_input: PrepareInput): { readonly conflicts: readonly Conflict[] } => ({ conflicts: [] })),
+      toolCall: effect(
+        "toolCall",
+        { class: "idempotent" },
+        (input: ToolCallInput) => world.tool?.(input) ?? { content: "done", isError: false },
+      ),
+      prepareWorkspace: stepOf(
+        "prepareWorkspace",
+        false,
+        (_input: PrepareInput): { readonly conflicts: readonly Conflict[] } => ({ conflicts: [] }),
+      ),
       verifyWork: stepOf("verifyWork", false, (input: VerifyInput): { readonly evidence: readonly Evidence[] } => {
         const ok = world.verify?.(input) ?? true;
         return { evidence: [{ kind: "commands", what: "checks", ok, detail: ok ? "held" : "did not hold" }] };
@@ -81,7 +92,9 @@ export function simulatedPorts(world: SimulatedWorld): { readonly actors: RunAct
         const text = stableStringify(output);
         return { changes: changesOf(workspace), ref: digestOf(text), bytes: text.length };
       }),
-      performWork: stepOf("performWork", true, (input: PerformInput): { readonly output: Json } => ({ output: world.perform?.(input) ?? null })),
+      performWork: stepOf("performWork", true, (input: PerformInput): { readonly output: Json } => ({
+        output: world.perform?.(input) ?? null,
+      })),
       integrate: stepOf("integrate", false, ({ changes }: IntegrateInput): Integrated => ({
         files: changes.map(({ task }) => ({ path: `${task}.txt`, kind: "added" })),
         conflicts: world.conflicts?.() ?? [],

@@ -5,9 +5,9 @@ import { checkPlan, describeIssues } from "../queue/check-plan.ts";
 import type { Worker } from "./define-worker.ts";
 
 type ByName<W extends readonly Worker[]> = { [One in W[number] as One["name"]]: One };
-type InputOf<One> = One extends Worker<string, infer In, unknown> ? In : never;
+type InputOf<One> = One extends { readonly types?: { readonly input: infer In } } ? In : never;
 /** The output of a worker. */
-export type OutputOf<One> = One extends Worker<string, never, infer Out> ? Out : One extends Worker<string, infer _In, infer Out> ? Out : never;
+export type OutputOf<One> = One extends { readonly types?: { readonly output: infer Out } } ? Out : never;
 
 /** A task of a hand-written plan. `input` is asked for exactly where the worker declares one. */
 export type PlannedTask<W extends readonly Worker[]> = {
@@ -37,7 +37,11 @@ export interface DefinedPlan<W extends readonly Worker[] = readonly Worker[]> {
 
 /** Checks a hand-written plan. Throws QuatrainError "BadPlan" that lists everything that is wrong with it. */
 export function definePlan<const W extends readonly Worker[]>(workers: W, tasks: readonly PlannedTask<W>[]): DefinedPlan<W> {
-  const drafts = tasks.map(({ dependsOn, outputFormat, ...task }) => ({ ...task, depends_on: dependsOn ?? [], output_format: outputFormat ?? "" }));
+  const drafts = tasks.map(({ dependsOn, outputFormat, ...task }) => ({
+    ...task,
+    depends_on: dependsOn ?? [],
+    output_format: outputFormat ?? "",
+  }));
   const checked = checkPlan({ rationale: "", tasks: drafts }, { workers });
   if (!checked.ok) throw new QuatrainError("BadPlan", `The plan can't be carried out:\n${describeIssues(checked.issues)}`);
   return { workers, plan: checked.plan };

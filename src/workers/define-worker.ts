@@ -80,7 +80,7 @@ export interface Worker<Name extends string = string, In = unknown, Out = unknow
 }
 
 const ALL_TOOLS = ["read", "write", "edit", "glob", "grep", "bash"];
-const WRITING_TOOLS = ["write", "edit", "bash"];
+const WRITING_TOOLS = new Set(["write", "edit", "bash"]);
 
 /**
  * Defines a worker. Throws QuatrainError "BadWorker" for a bad name, an empty description, a schema that JSON schema
@@ -91,13 +91,20 @@ export function defineWorker<const Name extends string, I extends z.ZodType = z.
 ): Worker<Name, z.output<I>, z.output<O>> {
   const { name, description, input, output } = definition;
   if (!/^[a-z][a-z0-9-]{0,47}$/.test(name)) {
-    throw new QuatrainError("BadWorker", `A worker is named "${name}"; use lower-case letters, digits and dashes, beginning with a letter, 48 at most.`);
+    throw new QuatrainError(
+      "BadWorker",
+      `A worker is named "${name}"; use lower-case letters, digits and dashes, beginning with a letter, 48 at most.`,
+    );
   }
-  if (description.trim() === "") throw new QuatrainError("BadWorker", `Worker "${name}" has no description; the planner chooses by it.`);
+  if (description.trim() === "")
+    throw new QuatrainError("BadWorker", `Worker "${name}" has no description; the planner chooses by it.`);
   checkOutputSchema(name, output);
   const ways = ["instructions", "perform", "machine"].filter((way) => way in definition);
   if (ways.length !== 1) {
-    throw new QuatrainError("BadWorker", `Worker "${name}" needs exactly one of instructions, perform and machine; it has ${ways.join(" and ") || "none"}.`);
+    throw new QuatrainError(
+      "BadWorker",
+      `Worker "${name}" needs exactly one of instructions, perform and machine; it has ${ways.join(" and ") || "none"}.`,
+    );
   }
   return {
     name,
@@ -109,11 +116,13 @@ export function defineWorker<const Name extends string, I extends z.ZodType = z.
   };
 }
 
-function cardOf<I extends z.ZodType, O extends z.ZodType>(definition: Common<string, I, O> & (ByModel | ByFunction<I, O> | ByMachine)): WorkerCard {
+function cardOf<I extends z.ZodType, O extends z.ZodType>(
+  definition: Common<string, I, O> & (ByModel | ByFunction<I, O> | ByMachine),
+): WorkerCard {
   const { name, description, acceptance = [], cap = null } = definition;
   const byModel = "instructions" in definition ? definition : undefined;
   const tools = byModel ? (byModel.tools ?? ALL_TOOLS) : [];
-  const writes = tools.some((tool) => WRITING_TOOLS.includes(tool));
+  const writes = tools.some((tool) => WRITING_TOOLS.has(tool));
   return {
     name,
     description,
@@ -135,7 +144,11 @@ function schemaOf(name: string, schema: z.ZodType | undefined): Json {
   try {
     return z.json().parse(JSON.parse(JSON.stringify(z.toJSONSchema(schema, { io: "input" }))));
   } catch (cause) {
-    throw new QuatrainError("BadWorker", `A schema of worker "${name}" can't be written as JSON schema; use plain objects, arrays, strings, numbers.`, { cause });
+    throw new QuatrainError(
+      "BadWorker",
+      `A schema of worker "${name}" can't be written as JSON schema; use plain objects, arrays, strings, numbers.`,
+      { cause },
+    );
   }
 }
 
@@ -143,7 +156,10 @@ function schemaOf(name: string, schema: z.ZodType | undefined): Json {
 function checkOutputSchema(name: string, output: z.ZodType | undefined): void {
   const { problems } = apiSchema(schemaOf(name, output));
   if (output && problems.length > 0) {
-    throw new QuatrainError("BadWorker", `The output schema of worker "${name}" can't be asked of a model: ${problems.join("; ")}.`);
+    throw new QuatrainError(
+      "BadWorker",
+      `The output schema of worker "${name}" can't be asked of a model: ${problems.join("; ")}.`,
+    );
   }
 }
 
@@ -157,5 +173,7 @@ function performOf<I extends z.ZodType, O extends z.ZodType>(definition: ByFunct
 
 function issuesOf(schema: z.ZodType, value: Json): readonly string[] {
   const checked = schema.safeParse(value);
-  return checked.success ? [] : checked.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message));
+  return checked.success
+    ? []
+    : checked.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message));
 }

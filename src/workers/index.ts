@@ -5,5 +5,14 @@ export { definePlan } from "./define-plan.ts";
 export type { DefinedPlan, OutputOf, PlannedTask } from "./define-plan.ts";
 export { BUILT_IN } from "./built-in.ts";
 export type { BuiltIn } from "./built-in.ts";
-export type { Brief, ChangedFile, ChangeSet, DependencyOutput, Evidence, EvidenceKind, Report, WorkerCard } from "../protocol/work.ts";
+export type {
+  Brief,
+  ChangedFile,
+  ChangeSet,
+  DependencyOutput,
+  Evidence,
+  EvidenceKind,
+  Report,
+  WorkerCard,
+} from "../protocol/work.ts";
 export type { DelegateInput, DelegateOutput } from "../protocol/delegate.ts";

@@ -1,5 +1,5 @@
 import { createActor, setup } from "xstate";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { effect, HostError, type Journal, memoryHost, memoryJournal } from "quatrain/host";
 import { deferred, fakeClock, type Input, kinds, oneEffect, resumed, turn, work } from "./helpers.ts";
 
@@ -171,6 +171,26 @@ describe("close", () => {
     expect(signal?.aborted).toBe(true);
     expect(kinds(journal.read())).toEqual(["head", "intent"]);
     expect(await resumed(journal)).toMatchObject({ end: { kind: "done" } });
+  });
+
+  it("aborts what runs, and an actor that has ended takes no offence at late events", async () => {
+    const host = memoryHost({ journal: memoryJournal() });
+    const gate = deferred();
+    const aborted = deferred<boolean>();
+    const machine = oneEffect(
+      work(async (_input, context) => {
+        await gate.promise;
+        aborted.resolve(context.signal.aborted);
+      }),
+    );
+    const actor = createActor(machine, host.attach()).start();
+    await turn();
+    await host.close();
+    gate.resolve();
+    expect(await aborted.promise).toBe(true);
+    const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    actor.send({ type: "note" });
+    warned.mockRestore();
   });
 
   it("works before anything began, and twice", async () => {

@@ -246,6 +246,37 @@ describe("a stopped effect", () => {
     warned.mockRestore();
   });
 
+  it("sends no part after its outcome", async () => {
+    const journal = memoryJournal();
+    const host = memoryHost({ journal });
+    let late: EffectContext | undefined;
+    const machine = oneEffect(
+      work((_input, context) => {
+        late = context;
+        return deferred().promise;
+      }),
+    );
+    createActor(machine, host.attach()).start();
+    await turn();
+    host.send({ type: "run.stop" });
+    await turn();
+    late?.part(1);
+    await turn();
+    expect(kinds(journal.read())).toEqual(["head", "intent", "command"]);
+    await host.close();
+    const quick = memoryHost({ journal: memoryJournal() });
+    const kept = oneEffect(
+      work((_input, context) => {
+        late = context;
+        return 1;
+      }),
+    );
+    createActor(kept, quick.attach()).start();
+    await turn();
+    late?.part(1);
+    expect(await quick.settled()).toEqual({ kind: "done" });
+  });
+
   it("sends no part any more", async () => {
     const journal = memoryJournal();
     const gate = deferred();

@@ -40,14 +40,18 @@ describe("a simulated run", () => {
   it.each(plans)(
     "ends alike when it is stopped before and after every commit: batch $batch, commands $commands.length",
     async (plan) => {
-      const undisturbed = await runToy(plan, memoryJournal(), new Map());
+      let points = 0;
+      const count = () => {
+        points++;
+        return false;
+      };
+      const undisturbed = await runToy(plan, memoryJournal(), new Map(), count);
       expect(undisturbed.end).toEqual({ kind: "done" });
-      let crashed = true;
-      for (let point = 0; crashed; point++) {
+      for (let point = 0; point < points; point++) {
         const journal = memoryJournal();
         const world: World = new Map();
         const first = await runToy(plan, journal, world, ({ when, append }) => append * 2 + (when === "after" ? 1 : 0) === point);
-        crashed = first.end.kind === "crashed";
+        expect({ point, end: first.end }).toEqual({ point, end: { kind: "crashed" } });
         const { end, output, rows } = await runToy(plan, journal, world);
         expect({ point, end }).toEqual({ point, end: { kind: "done" } });
         expect(output).toMatchObject({ done: [0, 1, 2, 3], reserved: 0 });

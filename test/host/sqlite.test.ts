@@ -244,7 +244,7 @@ describe("a damaged file", () => {
     ["a changed time", "UPDATE host_rows SET at = at + 1 WHERE run = 'r1' AND seq = 1", 1, "checksum"],
     [
       "a row of another run",
-      "UPDATE host_rows SET (body, checksum) = (SELECT body, checksum FROM host_rows WHERE run = 'r2' AND seq = 3) WHERE run = 'r1' AND seq = 3",
+      "UPDATE host_rows SET (body, checksum, at) = (SELECT body, checksum, at FROM host_rows WHERE run = 'r2' AND seq = 3) WHERE run = 'r1' AND seq = 3",
       3,
       "checksum",
     ],

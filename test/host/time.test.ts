@@ -46,6 +46,34 @@ describe("time", () => {
     expect(time.waiting).toBe(0);
   });
 
+  it("of a sleep that was stopped is forgotten, and goes on after the last row in a process whose clock is behind", async () => {
+    const journal = memoryJournal();
+    const time = fakeClock(50_000);
+    const machine = setup({ actors: { sleepUntil } }).createMachine({
+      initial: "a",
+      states: { a: { invoke: { id: "s", src: "sleepUntil", input: { key: "s", dueAt: 90_000 } }, on: { go: "b" } }, b: {} },
+    });
+    const first = memoryHost({ journal, clock: time.clock });
+    createActor(machine, first.attach()).start();
+    await turn();
+    expect(time.waiting).toBe(1);
+    first.send({ type: "go" });
+    await turn();
+    expect(time.waiting).toBe(0);
+    await first.close();
+    const behind = memoryHost({ journal, clock: fakeClock(10).clock });
+    createActor(machine, behind.attach()).start();
+    behind.send({ type: "late" });
+    await turn();
+    expect(journal.read().map(({ kind, at }) => `${kind} ${at}`)).toEqual([
+      "head 50000",
+      "command 50000",
+      "cancelled 50000",
+      "command 50000",
+    ]);
+    await behind.close();
+  });
+
   it("keeps one timer of the clock, however many sleep", async () => {
     const time = fakeClock(0);
     const host = memoryHost({ clock: time.clock });

@@ -2,7 +2,7 @@ import { createActor, setup } from "xstate";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { effect, type EffectContext, memoryJournal, simulatedHost, type SimulatedHostOptions, sleepUntil } from "quatrain/host";
-import { deferred, kinds, oneEffect } from "./helpers.ts";
+import { deferred, kinds, oneEffect, turn } from "./helpers.ts";
 
 type Input = { readonly key: string; readonly [field: string]: unknown };
 
@@ -79,10 +79,12 @@ describe("virtual time", () => {
   it("passes for performs that wait on the host's clock", async () => {
     const nap =
       (ms: number) =>
-      (_input: Input, { clock }: EffectContext) =>
-        new Promise<void>((resolve) => {
+      async (_input: Input, { clock }: EffectContext): Promise<void> => {
+        await turn();
+        await new Promise<void>((resolve) => {
           clock.setTimeout(resolve, ms);
         });
+      };
     expect((await order({ latency: () => 10 }, nap(86_400_000))).times).toEqual([86_400_000, 86_400_000, 86_400_000]);
   });
 

@@ -138,8 +138,7 @@ describe("planning", () => {
     run.command({ type: "run.resume" });
     expect(run.activity).toBe("running");
     run.hands.answer("plan", planned("a"));
-    expect(run.hands.requests.map(({ turn }) => turn)).toEqual([1, 1]);
-    expect(run.phase).toBe("dispatching");
+    expect(run.hands.requests.map(({ conversation, turn }) => [conversation, turn])).toEqual([["plan", 1], ["plan", 1], ["t1#1", 1]]);
   });
 
   it("takes a planner that breaks for a failure, not for the end of the program", () => {
@@ -236,9 +235,10 @@ describe("the review", () => {
 });
 
 describe("a plan given by hand", () => {
-  it("fails the task of a worker that nobody knows instead of waiting for ever", () => {
+  it("fails at once when it asks for a worker that nobody knows", () => {
     const run = new RunByHand({ plan: planOf({ a: { worker: "nobody" }, b: {} }) });
-    run.finish("t2#1");
-    expect(run.statuses).toBe("failed finished");
+    expect(run.output).toMatchObject({ outcome: "failed", failure: { code: "PlanInvalid" } });
+    expect(run.output.failure?.message).toContain("nobody");
+    expect(run.all("task.started")).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ import { anthropicModel } from "../../src/model/anthropic.ts";
 import { FRAME_MS } from "../../src/model/frames.ts";
 import type { ModelPort } from "../../src/model/port.ts";
 import { schedulerFrom } from "../../src/model/scheduler.ts";
-import { jsonSchemaOf } from "../../src/model/schema.ts";
+import { answerFormat } from "../../src/prompts/prompt.ts";
 import { textOf, type Message } from "../../src/protocol/turn.ts";
 import { scriptedBrain } from "../../src/testing/stand-in/brain.ts";
 import type { Brain, BrainAnswer } from "../../src/testing/stand-in/brain.ts";
@@ -84,11 +84,12 @@ describe("a turn that goes well", () => {
   });
 
   it("sends a schema that the API takes and leaves the decoding to the caller", async () => {
-    const schema = jsonSchemaOf(
+    const format = answerFormat(
+      "plan",
       z.object({ tasks: z.array(z.object({ label: z.string().max(40), tier: z.enum(["a", "b"]).nullable() })) }),
     );
     const { server, port } = await start({ content: ['{"tasks":[]}'] });
-    const outcome = await outcomeOf(port, turnRequest({ format: { name: "plan", schema } }));
+    const outcome = await outcomeOf(port, turnRequest({ format }));
     expect(outcome.kind === "answered" && textOf(outcome.blocks)).toBe('{"tasks":[]}');
     expect(server.invalid).toEqual([]);
   });

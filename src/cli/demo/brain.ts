@@ -19,7 +19,14 @@ export function demoBrain(script: DemoScript): Brain {
   const overloaded = new Set<string>();
   return (request, context) => {
     const system = systemText(request);
-    if (system.includes("You are the router")) return say(JSON.stringify({ mode: "orchestrate", worker: null, reason: "Store, server, page, tests and documentation all have real work." }));
+    if (system.includes("You are the router"))
+      return say(
+        JSON.stringify({
+          mode: "orchestrate",
+          worker: null,
+          reason: "Store, server, page, tests and documentation all have real work.",
+        }),
+      );
     if (system.includes("You are the planner")) return planning(script.material, context);
     if (system.includes("You write the final answer")) return say(synthesis(script.spoil !== null));
     const task = taskOf(script.material, request);
@@ -93,11 +100,19 @@ function hasty(material: Material, { turn }: BrainContext): BrainAnswer {
     say(...merged(material, "t2", "t2-broken").map(write)),
     say("The endpoints are in place; every route now asks for a signed-in user."),
   ];
-  return steps[turn] ?? { content: ["The tests expect that everybody may look. I could let the router decide by method, or by path, or"], stop: "max_tokens" };
+  return (
+    steps[turn] ?? {
+      content: ["The tests expect that everybody may look. I could let the router decide by method, or by path, or"],
+      stop: "max_tokens",
+    }
+  );
 }
 
 function reviewing(material: Material, { turn }: BrainContext): BrainAnswer {
-  const steps: readonly BrainAnswer[] = [say(read("src/auth.js"), read("src/router.js"), read("db/sessions.js"), read("src/page.js")), say(test)];
+  const steps: readonly BrainAnswer[] = [
+    say(read("src/auth.js"), read("src/router.js"), read("db/sessions.js"), read("src/page.js")),
+    say(test),
+  ];
   return steps[turn] ?? say(reportOf(material, "t6"));
 }
 

@@ -7,7 +7,8 @@ import { QuatrainError } from "../../core/errors.ts";
 import { DraftPlan } from "../../protocol/plan.ts";
 
 /** The request that the demo plays. */
-export const REQUEST = "Add user authentication to this application: people register and sign in, and only signed-in users may add or delete books.";
+export const REQUEST =
+  "Add user authentication to this application: people register and sign in, and only signed-in users may add or delete books.";
 
 /** A worker's report, as scripted. */
 const Reports = z.record(z.string(), z.looseObject({ summary: z.string(), output: z.string() }));
@@ -39,7 +40,10 @@ export function readMaterial(): Material {
   const application = path.join(PACKAGE, "examples", "app");
   const solution = path.join(PACKAGE, "examples", "app.solution");
   if (!existsSync(application) || !existsSync(solution)) {
-    throw new QuatrainError("MissingWorkspace", `The demo's sample application is missing (${application}); install the package again.`);
+    throw new QuatrainError(
+      "MissingWorkspace",
+      `The demo's sample application is missing (${application}); install the package again.`,
+    );
   }
   const json = (name: string): unknown => JSON.parse(readFileSync(path.join(solution, name), "utf8"));
   return {

@@ -62,7 +62,9 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   checkSpoil(material, options.spoil);
   const folder = options.folder ?? (await mkdtemp(path.join(tmpdir(), "quatrain-demo-")));
   if (options.resume === undefined) await cp(material.application, folder, { recursive: true });
-  const server = options.live ? null : await standIn({ brain: demoBrain({ material, spoil: options.spoil ?? null }), ...(options.fast ? {} : { latency: PACE }) });
+  const server = options.live
+    ? null
+    : await standIn({ brain: demoBrain({ material, spoil: options.spoil ?? null }), ...(options.fast ? {} : { latency: PACE }) });
   const run = await startRun(options, folder, server);
   return {
     run,
@@ -83,7 +85,12 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 export async function testApplication(folder: string): Promise<TestResult> {
   const { stdout } = await runProcess(
     { argv: ["node", "--test", "--test-reporter=tap"] },
-    { cwd: folder, env: cleanEnvironment({ home: tmpdir(), runId: "demo" }), timeoutMs: TEST_TIME_MS, signal: new AbortController().signal },
+    {
+      cwd: folder,
+      env: cleanEnvironment({ home: tmpdir(), runId: "demo" }),
+      timeoutMs: TEST_TIME_MS,
+      signal: new AbortController().signal,
+    },
   );
   const count = (name: string): number => Number(new RegExp(`^# ${name} (\\d+)$`, "m").exec(stdout.text)?.[1] ?? Number.NaN);
   return { passed: count("pass"), failed: count("fail"), output: stdout.text };
@@ -92,8 +99,8 @@ export async function testApplication(folder: string): Promise<TestResult> {
 async function startRun(options: StageOptions, folder: string, server: StandIn | null): Promise<Run> {
   const { inspect } = options;
   const shared: SharedOptions = { ...(server ? { models: scriptedModels(server.url) } : {}), ...(inspect ? { inspect } : {}) };
-  if (options.resume !== undefined) return (await openRun(options.resume, { ...shared, store: path.join(folder, ".quatrain") })) as unknown as Run;
-  return orchestrate(REQUEST, { ...shared, workspace: folder, permissions: { allow: ["bash"] } }) as unknown as Run;
+  if (options.resume !== undefined) return openRun(options.resume, { ...shared, store: path.join(folder, ".quatrain") });
+  return orchestrate(REQUEST, { ...shared, workspace: folder, permissions: { allow: ["bash"] } });
 }
 
 /** The default models at the stand-in's address, with the abilities of the real API. */

@@ -1,0 +1,110 @@
+// A run as lines: one for each event worth telling. Pure.
+import type { Failure } from "../core/failure.ts";
+import { parseAttemptId } from "../core/ids.ts";
+import { unreachable } from "../core/unreachable.ts";
+import type { NumberedEvent } from "../protocol/run-event.ts";
+import { failureText } from "./messages.ts";
+import { durationText, moneyText, plural, safe } from "./words.ts";
+
+/** What lines need to remember of earlier events. */
+export interface PlainMemory {
+  /** Host time of the first event in ms; null before it. */
+  readonly startedAt: number | null;
+  /** Worker of each task seen so far. */
+  readonly workers: Readonly<Record<string, string>>;
+}
+
+/** Nothing seen yet. */
+export const NO_MEMORY: PlainMemory = { startedAt: null, workers: {} };
+
+/** The lines of one event (often one, sometimes none), each with its time since the start, and the memory after it. */
+export function plainLines(memory: PlainMemory, event: NumberedEvent): { readonly memory: PlainMemory; readonly lines: readonly string[] } {
+  const next = remember(memory, event);
+  const time = `${((event.at - (next.startedAt ?? event.at)) / 1000).toFixed(1)}s`.padStart(8);
+  return { memory: next, lines: textsOf(event, next).map((text) => `${time}  ${text}`) };
+}
+
+function remember(memory: PlainMemory, event: NumberedEvent): PlainMemory {
+  const startedAt = memory.startedAt ?? event.at;
+  if (event.type === "plan.accepted") {
+    return { startedAt, workers: Object.fromEntries(event.tasks.map(({ id, worker }) => [id, safe(worker, 40)])) };
+  }
+  if (event.type !== "task.started") return { ...memory, startedAt };
+  return { startedAt, workers: { ...memory.workers, [event.task]: safe(event.worker, 40) } };
+}
+
+/** What a line says about an event, without its time. */
+function textsOf(event: NumberedEvent, { workers }: PlainMemory): readonly string[] {
+  const task = (id: string): string => `[${Object.hasOwn(workers, id) ? `${id} ${workers[id]}` : id}]`;
+  const who = (conversation: string): string => task(parseAttemptId(conversation)?.task ?? conversation);
+  switch (event.type) {
+    case "run.started":
+      return [`[run] ${event.runId} (${event.mode}; ${event.workers.join(", ")}): ${safe(event.request, 120)}`];
+    case "phase.entered":
+      return [`[run] ${event.phase}`];
+    case "activity.changed":
+      return [`[run] ${event.activity}${because(event.failure)}`];
+    case "route.decided":
+      return [`[run] ${event.mode}${event.worker === null ? "" : ` by ${event.worker}`}: ${safe(event.reason)}`];
+    case "plan.repairing":
+      return [`[plan] has ${plural(event.issues.length, "issue")} and goes back: ${safe(event.issues.join(" "), 300)}`];
+    case "plan.accepted":
+      return planTexts(event);
+    case "ask.opened":
+      return [`${event.ask.from === null ? "[run]" : who(event.ask.from)} asks (${event.ask.id}): ${safe(event.ask.text)}`];
+    case "ask.closed":
+      return [`[run] ${event.ask}: ${event.decision === "approve" ? "approved" : "rejected"} by ${event.by}${event.text === null ? "" : `, ${safe(event.text)}`}`];
+    case "task.started":
+      return [`${task(event.task)} attempt ${event.attempt}${event.model === null ? "" : ` on ${event.model}`}${changesText(event.changes)}`];
+    case "task.progressed":
+      return event.note === "" && event.state !== "verifying" ? [] : [`${task(event.task)} ${event.state}${event.note === "" ? "" : `: ${safe(event.note)}`}`];
+    case "task.retrying":
+      return [`${task(event.task)} attempt ${event.attempt} failed (${failureText(event.failure)}); again ${inTime(event)}${changesText(event.changes)}`];
+    case "task.finished":
+      return [`${task(event.task)} finished in ${durationText(event.durationMs)}, ${moneyText(event.usd)}${event.files.length > 0 ? `, ${plural(event.files.length, "file")}` : ""}: ${safe(event.summary)}`];
+    case "task.failed":
+      return [`${task(event.task)} failed: ${failureText(event.failure)}`];
+    case "task.skipped":
+      return [`${task(event.task)} skipped: ${failureText(event.failure)}`];
+    case "phase.retrying":
+      return [`[${event.phase}] failed (${failureText(event.failure)}); again ${inTime(event)}`];
+    case "turn.failed":
+      return [`${who(event.conversation)} turn ${event.turn} failed (${failureText(event.failure)})${event.wakeAt === null ? "" : `; again ${inTime({ at: event.at, wakeAt: event.wakeAt })}`}`];
+    case "turn.lost":
+      return [`${who(event.conversation)} a turn was lost when the run stopped and is paid again (${moneyText(event.usd)})`];
+    case "tool.started":
+      return [`${who(event.conversation)} ${safe(event.summary)}`];
+    case "tool.finished":
+      return event.ok ? [] : [`${who(event.conversation)} ${event.tool} failed: ${safe(event.summary)}`];
+    case "conversation.held":
+      return [`${who(event.conversation)} held: ${failureText(event.failure)}`];
+    case "conflict.found":
+      return [`[run] conflict: ${safe(event.path)} was changed by ${event.tasks.join(" and ")}; the version of ${event.kept} is kept`];
+    case "budget.reached":
+      return [`[run] budget reached: ${moneyText(event.spentUsd)} of ${moneyText(event.limitUsd)} is spent, nothing new starts`];
+    case "letter.dropped":
+      return [`[run] dropped: ${safe(event.what, 60)} of ${safe(event.from, 60)} (${safe(event.reason)})`];
+    case "run.finished":
+      return [`[run] ${event.outcome === "complete" || event.outcome === "partial" ? `done: ${event.outcome}` : event.outcome}${because(event.failure)}`];
+    case "turn.started":
+    case "turn.completed":
+      return [];
+    default:
+      return unreachable(event);
+  }
+}
+
+function planTexts({ tasks, criticalPath, rationale }: Extract<NumberedEvent, { type: "plan.accepted" }>): readonly string[] {
+  const head = `[plan] ${plural(tasks.length, "task")}, longest path ${criticalPath.join(" → ")}: ${safe(rationale)}`;
+  return [
+    head,
+    ...tasks.map(({ id, worker, label, dependencies, optional }) => {
+      const after = dependencies.map(({ task, kind }) => (kind === "soft" ? `${task}?` : task)).join(", ");
+      return `[plan]   ${id} ${safe(worker, 40)}: ${safe(label, 80)}${after === "" ? "" : ` after ${after}`}${optional ? " (optional)" : ""}`;
+    }),
+  ];
+}
+
+const because = (failure: Failure | null): string => (failure === null ? "" : ` (${failureText(failure)})`);
+const changesText = (changes: readonly string[]): string => (changes.length === 0 ? "" : `, with ${safe(changes.join(", "))}`);
+const inTime = ({ at, wakeAt }: { readonly at: number; readonly wakeAt: number }): string => (wakeAt <= at ? "at once" : `in ${durationText(wakeAt - at)}`);

@@ -1,0 +1,171 @@
+// The commands and their flags. Loads the work of a command only when it is called, so that version and help stay quick.
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, Option } from "commander";
+import type { Io } from "./io.ts";
+
+export { processIo } from "./io.ts";
+
+/** Runs one command line (without node and script). Resolves to the exit code; never rejects. */
+export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
+  const asJson = argv.includes("--json");
+  const outcome = { code: 0 };
+  const program = buildProgram(io, (work) => async () => {
+    outcome.code = await work();
+  });
+  if (asJson) program.configureOutput({ writeErr: () => {} });
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return outcome.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return usageCode(error, io, asJson);
+    return failed(error, io, asJson);
+  }
+}
+
+/** Keeps the exit code of a command's work. */
+type Keep = (work: () => Promise<number>) => () => Promise<void>;
+
+function buildProgram(io: Io, keep: Keep): Command {
+  const program = new Command("quatrain")
+    .description("Opus conducts, Sonnets perform: a request becomes a plan, workers perform it, an answer comes back.")
+    .version(versionOf(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand(false)
+    .showSuggestionAfterError(true)
+    .showHelpAfterError("Try: quatrain --help")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns ?? 80,
+      getErrHelpWidth: () => io.stderr.columns ?? 80,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      outputError: (text, write) => write(`quatrain: ${text.replace(/^error: /, "")}`),
+    })
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 failed, 2 usage or configuration, 3 partial, 4 budget reached, 5 no or refused key, 130/143 by signal.",
+    );
+  addRunning(program, io, keep);
+  addRecorded(program, io, keep);
+  addRest(program, io, keep);
+  return program;
+}
+
+/** Commands that start or go on with a run. */
+function addRunning(program: Command, io: Io, keep: Keep): void {
+  const run = program.command("run").description("carry out a request").argument("<request...>", "what is to be done, in words");
+  withRunFlags(run).action(async (words: string[], flags: object) =>
+    keep(async () => (await import("./commands/run.ts")).runCommand(words.join(" "), flags, io))(),
+  );
+  const plan = program.command("plan").description("only make the plan: its graph, longest path and worst-case cost").argument("<request...>", "what is to be done, in words");
+  withRunFlags(plan)
+    .option("--keep", "keep the plan, so that resume carries it out")
+    .action(async (words: string[], flags: object) => keep(async () => (await import("./commands/plan.ts")).planCommand(words.join(" "), flags, io))());
+  const resume = program.command("resume").description("take a run up where it stopped (or apply the result of an ended one)").argument("[run]", "id of the run; the newest open one if left out");
+  withShared(resume).action(async (id: string | undefined, flags: object) =>
+    keep(async () => (await import("./commands/resume.ts")).resumeCommandLine(id, flags, io))(),
+  );
+}
+
+/** Commands about recorded runs. */
+function addRecorded(program: Command, io: Io, keep: Keep): void {
+  withPlace(program.command("runs").description("list the recorded runs, newest first"))
+    .option("--json", "one JSON line for each run")
+    .action(async (flags: object) => keep(async () => (await import("./commands/runs.ts")).runsCommand(flags, io))());
+  withPlace(program.command("show").description("show a run without working on it").argument("<run>", "id of the run"))
+    .option("--json", "one JSON line")
+    .action(async (id: string, flags: object) => keep(async () => (await import("./commands/show.ts")).showCommand(id, flags, io))());
+  const send = program
+    .command("send")
+    .description("send a command to a run, whoever works on it")
+    .argument("<run>", "id of the run")
+    .argument("<command>", "approve [ASK], reject [ASK], tell TEXT, pause, resume, cancel, skip TASK or retry TASK")
+    .argument("[words...]", "what the command is about")
+    .option("--task <task>", "tell: only the worker of this task, such as t3")
+    .option("--reason <text>", "approve, reject, cancel, skip: a few words that go with it");
+  withPlace(send).action(async (id: string, name: string, words: string[], flags: object) =>
+    keep(async () => (await import("./commands/send.ts")).sendCommand({ id, name, words }, flags, io))(),
+  );
+}
+
+/** The demo and the doctor. */
+function addRest(program: Command, io: Io, keep: Keep): void {
+  program
+    .command("demo")
+    .description("play a real job on a sample application; needs no key")
+    .option("--fast", "without the pauses that let people follow")
+    .option("--break <task>", "spoil one edit of this task, such as t3: the application's tests fail then")
+    .option("--live", "with real models; needs a key")
+    .option("--keep <dir>", "work in this folder and keep it")
+    .option("--plain", "plain lines instead of the live view")
+    .option("--json", "one JSON event a line")
+    .action(async (flags: object) => keep(async () => (await import("./commands/demo.ts")).demoCommand(flags, io))());
+  program
+    .command("doctor")
+    .description("check Node, key, endpoint, git, sandbox and state folder")
+    .option("--json", "one JSON line")
+    .option("--base-url <url>", "check this endpoint instead of the Anthropic API")
+    .option("--workspace <dir>", "folder whose state folder is checked (default: the current folder)")
+    .option("--state-dir <dir>", "folder for the state of runs (default: .quatrain in the workspace)")
+    .action(async (flags: object) => keep(async () => (await import("./commands/doctor.ts")).doctorCommand(flags, io))());
+}
+
+function withRunFlags(command: Command): Command {
+  return withShared(command)
+    .option("--no-workspace", "text only: no files are read or written")
+    .option("--mode <mode>", "auto, direct (one worker, no plan) or orchestrate (default: auto)")
+    .option("--workers <names>", "workers that may be used, separated by commas (default: all)")
+    .option("--concurrency <n>", "most tasks at once (default: 8)")
+    .option("--budget <usd>", "most money for the whole run, in USD (default: no limit)")
+    .option("--allow-bash", "let workers run commands without asking; they are not sandboxed yet");
+}
+
+function withShared(command: Command): Command {
+  return withPlace(command)
+    .option("--model-orchestrator <model>", "plans and writes the answer (default: claude-opus-5-5)")
+    .option("--model-worker <model>", "does the tasks (default: claude-sonnet-5-5)")
+    .option("--model-router <model>", "decides whether a plan is needed (default: claude-haiku-5-5)")
+    .option("--base-url <url>", "endpoint of your own for all models; QUATRAIN_API_KEY holds its key, if it wants one")
+    .option("--yes", "carry the plan out without asking")
+    .option("--apply", "carry the result into the workspace at the end")
+    .option("--inspect", "open the inspector")
+    .addOption(new Option("--json", "one JSON event a line, the result last").conflicts("plain"))
+    .option("--plain", "plain lines instead of the live view");
+}
+
+function withPlace(command: Command): Command {
+  return command
+    .option("--workspace <dir>", "folder to work on; it is changed only with --apply (default: the current folder)")
+    .option("--state-dir <dir>", "folder for the state of runs; also QUATRAIN_STATE_DIR (default: .quatrain in the workspace)");
+}
+
+async function failed(error: unknown, io: Io, asJson: boolean): Promise<number> {
+  const [{ exitCodeOfError }, { errorText }] = await Promise.all([import("./exit-code.ts"), import("./messages.ts")]);
+  const code = exitCodeOfError(error);
+  if (asJson) await printError(io, { code: codeOf(error), message: errorText(error), exitCode: code });
+  else io.stderr.write(`quatrain: ${errorText(error)}\n`);
+  return code;
+}
+
+/** Help and version are no errors; everything else that the parser refuses is usage. */
+async function usageCode(error: CommanderError, io: Io, asJson: boolean): Promise<number> {
+  if (error.exitCode === 0) return 0;
+  if (asJson) await printError(io, { code: "BadOption", message: error.message.replace(/^error: /, ""), exitCode: 2 });
+  return 2;
+}
+
+async function printError(io: Io, { code, message, exitCode }: { readonly code: string; readonly message: string; readonly exitCode: number }): Promise<void> {
+  const { errorLine } = await import("./result-line.ts");
+  io.stdout.write(`${JSON.stringify(errorLine(code, message, exitCode))}\n`);
+}
+
+const codeOf = (error: unknown): string => (typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "Internal");
+
+function versionOf(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const { version } = JSON.parse(text) as { readonly version: string };
+  return version;
+}

@@ -1,0 +1,94 @@
+// Ways to show a run while it goes on: JSON lines, plain lines, or a view that repaints itself.
+import { createInterface } from "node:readline/promises";
+import type { Run } from "../run/run.ts";
+import type { AskText } from "./ask-text.ts";
+import type { Io } from "./io.ts";
+import { NO_MEMORY, plainLines } from "./plain.ts";
+import type { Printer } from "./printer.ts";
+
+/** Which way. */
+export type ReporterKind = "json" | "plain" | "live";
+
+/** Shows one run. */
+export interface Reporter {
+  /** Shows a question and waits for yes or no; null when the signal came first or nobody can answer. */
+  ask(text: AskText, signal: AbortSignal): Promise<boolean | null>;
+  /** Ends the showing; what was shown stays. */
+  close(): Promise<void>;
+}
+
+/** What a reporter works with. */
+export interface Reporting {
+  readonly io: Io;
+  readonly printer: Printer;
+  readonly run: Run;
+  /** A key that stands for the interrupt signal was pressed. */
+  readonly onInterrupt: () => void;
+}
+
+/** Starts to show a run. The live view is loaded only here, after the run has started. */
+export async function openReporter(kind: ReporterKind, reporting: Reporting): Promise<Reporter> {
+  switch (kind) {
+    case "json":
+      return jsonReporter(reporting);
+    case "plain":
+      return plainReporter(reporting);
+    case "live": {
+      const { liveReporter } = await import("./live/live-reporter.ts");
+      return liveReporter(reporting);
+    }
+  }
+}
+
+/** Every event as one line. A resumed run tells only what is new: earlier lines were told by the process before. */
+function jsonReporter({ run, printer }: Reporting): Reporter {
+  const subscription = run.events.subscribe((event) => {
+    if (rowOf(event.seq) > run.replayedThrough) printer.line(JSON.stringify(event));
+  });
+  return { ask: () => Promise.resolve(null), close: async () => subscription.unsubscribe() };
+}
+
+function plainReporter({ io, run, printer }: Reporting): Reporter {
+  let memory = NO_MEMORY;
+  let old = 0;
+  const subscription = run.events.subscribe((event) => {
+    const told = plainLines(memory, event);
+    memory = told.memory;
+    if (rowOf(event.seq) <= run.replayedThrough) {
+      old += 1;
+      return;
+    }
+    if (old > 0) printer.line(`          [run] ${run.id} goes on after ${old} earlier events`);
+    old = 0;
+    for (const line of told.lines) printer.line(line);
+  });
+  return {
+    async ask({ lines, question }, signal) {
+      for (const line of lines) printer.line(line);
+      return askByLine(io, question, signal);
+    },
+    close: async () => subscription.unsubscribe(),
+  };
+}
+
+/** Reads y or n from a line; asks again for anything else. */
+async function askByLine({ stdin, stdout }: Io, question: string, signal: AbortSignal): Promise<boolean | null> {
+  // Without a terminal of its own, so that Ctrl+C stays a signal.
+  const reader = createInterface({ input: stdin, output: stdout, terminal: false });
+  const gone = new AbortController();
+  reader.once("close", () => gone.abort());
+  try {
+    for (;;) {
+      const answer = await reader.question(`${question} (y/n) `, { signal: AbortSignal.any([signal, gone.signal]) });
+      if (/^\s*y(es)?\s*$/i.test(answer)) return true;
+      if (/^\s*no?\s*$/i.test(answer)) return false;
+    }
+  } catch {
+    return null;
+  } finally {
+    reader.close();
+  }
+}
+
+/** The journal row of an event. */
+const rowOf = (seq: string): number => Number(seq.split(".", 1)[0]);

@@ -1,0 +1,169 @@
+// Watches over one run from its start to the exit code: shows it, passes questions on, reacts to signals, ends it.
+//   S1  The first signal stops the run cleanly (what is paid for may end), the second ends the process at once; either way
+//       the state is saved and the resume command is told.
+//   S2  A reader of stdout that has gone (EPIPE) stops the run cleanly, too: nobody would see what it spends.
+//   S3  With `json`, stdout carries JSON lines only and stderr nothing.
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { messageOf } from "../core/errors.ts";
+import type { Ask } from "../protocol/command.ts";
+import type { Run, RunResult } from "../run/run.ts";
+import { askText } from "./ask-text.ts";
+import { EXIT, exitCodeOf } from "./exit-code.ts";
+import { isInteractive, SIGNAL_CODES } from "./io.ts";
+import type { EndSignal, Io } from "./io.ts";
+import { inFlags } from "./messages.ts";
+import { Printer } from "./printer.ts";
+import { openReporter } from "./reporter.ts";
+import type { Reporter, ReporterKind } from "./reporter.ts";
+import { resultLine } from "./result-line.ts";
+import { resumeCommand } from "./settings.ts";
+import type { Place } from "./settings.ts";
+import { summaryLines } from "./summary.ts";
+
+/** How a run is watched. */
+export interface Watching {
+  readonly io: Io;
+  readonly kind: ReporterKind;
+  readonly place: Place;
+  /** Whether its result is carried into the workspace at the end. */
+  readonly apply: boolean;
+  /** Answers the question whether to carry out the plan with yes. */
+  readonly approvePlan?: boolean;
+}
+
+/** How long a clean stop waits for turns that are paid for. */
+const GRACE_MS = 10_000;
+
+/** Shows a run until it ends. Resolves to the exit code; never rejects for what happens to the run. */
+export async function superviseRun(run: Run, watching: Watching): Promise<number> {
+  const { io, kind } = watching;
+  const printer = new Printer(io);
+  const stopping = stopOnSignals(run, watching, printer);
+  const reporter = await openReporter(kind, { io, printer, run, onInterrupt: () => stopping.signal("SIGINT") });
+  const asking = passQuestions(run, watching, reporter);
+  const result = await run.result;
+  asking.close();
+  await reporter.close();
+  const code = await conclude({ run, result, watching, printer, signal: stopping.received() });
+  stopping.close();
+  await printer.close();
+  return code;
+}
+
+/** How a run is best shown here. */
+export function reporterKind(flags: { readonly json?: boolean; readonly plain?: boolean }, canRepaint: boolean): ReporterKind {
+  return flags.json === true ? "json" : flags.plain === true || !canRepaint ? "plain" : "live";
+}
+
+/** The folder with all files of a run as it left them; null when there is none. */
+export function resultFolderOf(run: string, { store }: Pick<Place, "store">): string | null {
+  const folder = path.join(store, "runs", run, "result", "tree");
+  return existsSync(folder) ? folder : null;
+}
+
+interface Stopping {
+  signal(signal: EndSignal): void;
+  received(): EndSignal | "EPIPE" | null;
+  close(): void;
+}
+
+/** S1, S2. */
+function stopOnSignals(run: Run, { io, kind, place }: Watching, printer: Printer): Stopping {
+  let received: EndSignal | "EPIPE" | null = null;
+  const say = (text: string): void => {
+    if (kind !== "json") printer.notice(text);
+  };
+  const signal = (name: EndSignal): void => {
+    if (received === null || received === "EPIPE") {
+      received = name;
+      say(`quatrain: stopping; what runs gets ${GRACE_MS / 1000} s to end. Once more to stop at once.`);
+      void run.stop({ graceMs: GRACE_MS });
+      return;
+    }
+    say(`quatrain: stopped. The state is saved. Take it up again: ${resumeCommand(run.id, place)}`);
+    io.leave(SIGNAL_CODES[name]);
+  };
+  const off = io.onSignal(signal);
+  printer.whenClosed(() => {
+    received ??= "EPIPE";
+    say(`quatrain: nobody reads the output any more; the run is stopped. Take it up again: ${resumeCommand(run.id, place)}`);
+    void run.stop({ graceMs: GRACE_MS });
+  });
+  return { signal, received: () => received, close: off };
+}
+
+/** Puts open questions to the person at the terminal, one after the other; with nobody there the run answers itself. */
+function passQuestions(run: Run, { io, kind, approvePlan }: Watching, reporter: Reporter): { close(): void } {
+  const end = new AbortController();
+  const open = new Map<string, AbortController>();
+  let line = Promise.resolve();
+  const answer = (ask: Ask, decision: "approve" | "reject"): void => run.send({ type: "ask.answer", ask: ask.id, decision });
+  const put = (ask: Ask): void => {
+    if (open.has(ask.id)) return;
+    if (ask.kind === "plan" && approvePlan === true) return answer(ask, "approve");
+    if (kind === "json" || !isInteractive(io)) return;
+    const closed = new AbortController();
+    open.set(ask.id, closed);
+    const signal = AbortSignal.any([closed.signal, end.signal]);
+    line = line.then(async () => {
+      const decision = signal.aborted ? null : await reporter.ask(askText(ask, run.snapshot.context), signal);
+      if (decision !== null) answer(ask, decision ? "approve" : "reject");
+    });
+  };
+  const subscription = run.events.subscribe((event) => {
+    const isOld = Number(event.seq.split(".", 1)[0]) <= run.replayedThrough;
+    if (event.type === "ask.closed") {
+      open.get(event.ask)?.abort();
+      open.delete(event.ask);
+    }
+    // The run's own list holds the question as the machine asked it.
+    if (event.type === "ask.opened" && !isOld) for (const ask of run.asks) put(ask);
+  });
+  for (const ask of run.asks) put(ask);
+  return {
+    close() {
+      subscription.unsubscribe();
+      end.abort();
+    },
+  };
+}
+
+interface Conclusion {
+  readonly run: Run;
+  readonly result: RunResult;
+  readonly watching: Watching;
+  readonly printer: Printer;
+  readonly signal: EndSignal | "EPIPE" | null;
+}
+
+/** Applies, prints the end, and tells the exit code. */
+async function conclude({ run, result, watching, printer, signal }: Conclusion): Promise<number> {
+  const { place, kind, apply } = watching;
+  const resultFolder = place.workspace === null ? null : resultFolderOf(run.id, place);
+  const { applied, notApplied } = apply ? await applyResult(run, result, resultFolder) : { applied: null, notApplied: null };
+  const isOpen = result.outcome === "suspended";
+  const stopped = isOpen && signal !== null;
+  const ended = notApplied === null || result.files.length === 0 ? exitCodeOf(result) : Math.max(exitCodeOf(result), EXIT.failed);
+  const exitCode = !stopped ? ended : signal === "EPIPE" ? EXIT.readerGone : SIGNAL_CODES[signal];
+  const resume = isOpen ? resumeCommand(run.id, place) : null;
+  const extras = { exitCode, resultFolder, applied, notApplied, resume };
+  if (kind === "json") printer.line(JSON.stringify(resultLine(result, extras)));
+  else for (const line of ["", ...summaryLines(result, { ...extras, applyLater: `${resumeCommand(run.id, place)} --apply`, budgetUsd: run.snapshot.context.options.budgetUsd })]) printer.line(line);
+  return exitCode;
+}
+
+async function applyResult(run: Run, result: RunResult, folder: string | null): Promise<{ readonly applied: readonly string[] | null; readonly notApplied: string | null }> {
+  const refuse = (why: string) => ({ applied: null, notApplied: why });
+  if (result.outcome !== "complete" && result.outcome !== "partial") return refuse(`the run is ${result.outcome}.`);
+  if (result.files.length === 0 || folder === null) return refuse("the run changed no files.");
+  if (result.conflicts.length > 0) {
+    const files = result.conflicts.map((conflict) => conflict.path).join(", ");
+    return refuse(`tasks disagree about ${files}. Look at the versions that were kept, in ${folder}, and copy by hand what you want.`);
+  }
+  try {
+    return { applied: await run.apply(), notApplied: null };
+  } catch (error) {
+    return refuse(inFlags(messageOf(error)));
+  }
+}
