@@ -6,7 +6,9 @@ const run = orchestrate("Compare event sourcing and change data capture for an o
   concurrency: 3,
 });
 
-run.deltas("synthesis").subscribe(({ text }) => process.stdout.write(text));
+run.deltas().subscribe(({ conversation, text }) => {
+  if (conversation === "synthesis") process.stdout.write(text);
+});
 
 for await (const event of run.events) {
   if (event.type === "route.decided") console.log(`${event.mode}: ${event.reason}`);

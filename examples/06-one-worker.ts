@@ -19,7 +19,7 @@ const [task] = definePlan(workers, [{ label: "triage", worker: "triage", task: "
 if (!task) throw new Error("The plan is empty.");
 
 const host = memoryHost();
-const { endpoints, worker: choice } = resolveModels();
+const { endpoints, worker: choice } = resolveModels({ worker: { model: "sonnet", maxTokens: 2_000 } });
 const permissions = { allow: [], ask: [], deny: [] };
 const world = createWorld({
   runId: "alone",

@@ -34,6 +34,22 @@ export function planLines(context: RunContext): readonly string[] {
   ];
 }
 
+/** The plan of a run for programs: its tasks, its longest path, and upper bounds in USD (null: no price known). */
+export function planData(context: RunContext): PlanData {
+  const { plan } = context;
+  const ceilings = costCeilings(context);
+  const tasks = (plan?.tasks ?? []).map((task, at) => ({ ...task, worstCaseUsd: ceilings.tasks[at] ?? null }));
+  return { rationale: plan?.rationale ?? "", tasks, criticalPath: plan ? criticalPath(plan).tasks : [], worstCaseUsd: ceilings.totalUsd };
+}
+
+/** A plan with its bounds. */
+export interface PlanData {
+  readonly rationale: string;
+  readonly tasks: readonly (Task & { readonly worstCaseUsd: number | null })[];
+  readonly criticalPath: readonly string[];
+  readonly worstCaseUsd: number | null;
+}
+
 function afterText({ dependencies, optional }: Task): string {
   const after = dependencies.map(({ task, kind }) => (kind === "soft" ? `${task} (or without it)` : task)).join(", ");
   return [...(after === "" ? [] : [`after ${after}`]), ...(optional ? ["optional"] : [])].join(", ");

@@ -1,6 +1,7 @@
 // The last line of `--json`: how it ended. docs/reference/cli.md documents it, a test compares.
 import type { Failure } from "../core/failure.ts";
 import type { RunResult } from "../run/run.ts";
+import type { PlanData } from "./plan-text.ts";
 
 /** How a command with `--json` ended. Raised with a change of meaning: `schema`. */
 export interface ResultLine extends Partial<Omit<RunResult, "outcome">> {
@@ -21,6 +22,8 @@ export interface ResultLine extends Partial<Omit<RunResult, "outcome">> {
   readonly notApplied: string | null;
   /** The command that takes the run up again; null when it has ended. */
   readonly resume: string | null;
+  /** What `plan` made. */
+  readonly plan?: PlanData;
 }
 
 /** What is told besides the run's own result. */

@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { messageOf } from "../core/errors.ts";
+import type { RunContext } from "../machines/run-state.ts";
 import type { Ask } from "../protocol/command.ts";
 import type { Run, RunResult } from "../run/run.ts";
 import { askText } from "./ask-text.ts";
@@ -14,6 +15,7 @@ import { isInteractive, SIGNAL_CODES } from "./io.ts";
 import type { EndSignal, Io } from "./io.ts";
 import { inFlags } from "./messages.ts";
 import { Printer } from "./printer.ts";
+import { planData, planLines } from "./plan-text.ts";
 import { openReporter } from "./reporter.ts";
 import type { Reporter, ReporterKind } from "./reporter.ts";
 import { resultLine } from "./result-line.ts";
@@ -30,6 +32,10 @@ export interface Watching {
   readonly apply: boolean;
   /** Answers the question whether to carry out the plan with yes. */
   readonly approvePlan?: boolean;
+  /** Stops the run when the plan waits for a person, since none is here. */
+  readonly leavePlan?: boolean;
+  /** Ends the run as soon as its plan is there, and tells the plan. */
+  readonly planOnly?: "cancel" | "keep";
 }
 
 /** How long a clean stop waits for turns that are paid for. */
@@ -45,7 +51,8 @@ export async function superviseRun(run: Run, watching: Watching): Promise<number
   const result = await run.result;
   asking.close();
   await reporter.close();
-  const code = await conclude({ run, result, watching, printer, signal: stopping.received() });
+  const ended = { run, result, watching, printer, signal: stopping.received() };
+  const code = asking.planned ? concludePlan(ended, asking.planned) : await conclude(ended);
   stopping.close();
   await printer.close();
   return code;
@@ -93,40 +100,62 @@ function stopOnSignals(run: Run, { io, kind, place }: Watching, printer: Printer
   return { signal, received: () => received, close: off };
 }
 
+/** The questions of a run on their way to a person. */
+interface Asking {
+  /** The context with the plan, once a run that only plans has it. */
+  readonly planned: RunContext | null;
+  close(): void;
+}
+
 /** Puts open questions to the person at the terminal, one after the other; with nobody there the run answers itself. */
-function passQuestions(run: Run, { io, kind, approvePlan }: Watching, reporter: Reporter): { close(): void } {
+function passQuestions(run: Run, watching: Watching, reporter: Reporter): Asking {
+  const { io, kind } = watching;
   const end = new AbortController();
   const open = new Map<string, AbortController>();
+  let planned: RunContext | null = null;
   let line = Promise.resolve();
   const answer = (ask: Ask, decision: "approve" | "reject"): void => run.send({ type: "ask.answer", ask: ask.id, decision });
   const put = (ask: Ask): void => {
     if (open.has(ask.id)) return;
-    if (ask.kind === "plan" && approvePlan === true) return answer(ask, "approve");
-    if (kind === "json" || !isInteractive(io)) return;
     const closed = new AbortController();
     open.set(ask.id, closed);
+    if (ask.kind === "plan") planned = endWithPlan(run, watching);
+    if (planned !== null) return;
+    if (ask.kind === "plan" && watching.approvePlan === true) return answer(ask, "approve");
+    if (ask.kind === "plan" && watching.leavePlan === true) return void run.stop();
+    if (kind === "json" || !isInteractive(io)) return;
     const signal = AbortSignal.any([closed.signal, end.signal]);
     line = line.then(async () => {
       const decision = signal.aborted ? null : await reporter.ask(askText(ask, run.snapshot.context), signal);
       if (decision !== null) answer(ask, decision ? "approve" : "reject");
     });
   };
+  const putAll = (): void => run.asks.forEach(put);
   const subscription = run.events.subscribe((event) => {
-    const isOld = Number(event.seq.split(".", 1)[0]) <= run.replayedThrough;
     if (event.type === "ask.closed") {
       open.get(event.ask)?.abort();
       open.delete(event.ask);
     }
-    // The run's own list holds the question as the machine asked it.
-    if (event.type === "ask.opened" && !isOld) for (const ask of run.asks) put(ask);
+    // After the delivery that asked has come to rest: then the run lists the question.
+    if (event.type === "ask.opened") queueMicrotask(putAll);
   });
-  for (const ask of run.asks) put(ask);
+  putAll();
   return {
+    get planned() {
+      return planned;
+    },
     close() {
       subscription.unsubscribe();
       end.abort();
     },
   };
+}
+
+function endWithPlan(run: Run, { planOnly }: Watching): RunContext | null {
+  if (planOnly === undefined) return null;
+  if (planOnly === "keep") void run.stop();
+  else run.send({ type: "run.cancel", reason: "only the plan was wanted" });
+  return run.snapshot.context;
 }
 
 interface Conclusion {
@@ -151,6 +180,19 @@ async function conclude({ run, result, watching, printer, signal }: Conclusion):
   if (kind === "json") printer.line(JSON.stringify(resultLine(result, extras)));
   else for (const line of ["", ...summaryLines(result, { ...extras, applyLater: `${resumeCommand(run.id, place)} --apply`, budgetUsd: run.snapshot.context.options.budgetUsd })]) printer.line(line);
   return exitCode;
+}
+
+/** Tells the plan of a run that was to make no more. */
+function concludePlan({ run, result, watching, printer }: Conclusion, planned: RunContext): number {
+  const { kind, place } = watching;
+  const resume = watching.planOnly === "keep" ? resumeCommand(run.id, place) : null;
+  const nothing = { exitCode: EXIT.done, resultFolder: null, applied: null, notApplied: null, resume };
+  if (kind === "json") printer.line(JSON.stringify({ ...resultLine(result, nothing), plan: planData(planned) }));
+  else {
+    for (const line of ["", ...planLines(planned)]) printer.line(line);
+    if (resume !== null) printer.line(`Carry it out: ${resume} --yes`);
+  }
+  return EXIT.done;
 }
 
 async function applyResult(run: Run, result: RunResult, folder: string | null): Promise<{ readonly applied: readonly string[] | null; readonly notApplied: string | null }> {

@@ -81,7 +81,7 @@ describe("examples", () => {
     const streamed = printed.filter((line) => line.startsWith("> ")).map((line) => line.slice(2));
     expect(streamed.join("")).toBe("Take change data capture.");
     expect(printed.at(-1)).toMatch(/^\ncomplete: \$0\.\d{4}\n\nTake change data capture\.$/);
-    expect(server.requests.flatMap(({ body }) => (body?.tools ?? []) as unknown[])).toEqual([]);
+    expect(server.requests.filter(({ body }) => JSON.stringify(body).includes('"tools"'))).toEqual([]);
   });
 
   it("05: each role goes to its own endpoint", async () => {

@@ -264,17 +264,25 @@ describe("a stopped effect", () => {
     await turn();
     expect(kinds(journal.read())).toEqual(["head", "intent", "command"]);
     await host.close();
-    const quick = memoryHost({ journal: memoryJournal() });
-    const kept = oneEffect(
-      work((_input, context) => {
-        late = context;
-        return 1;
-      }),
-    );
-    createActor(kept, quick.attach()).start();
-    await turn();
+    const goesOn = setup({
+      actors: {
+        work: work((_input, context) => {
+          late = context;
+          return 1;
+        }),
+      },
+    }).createMachine({
+      initial: "a",
+      states: { a: { invoke: { id: "work", src: "work", input: { key: "k" }, onDone: "b" } }, b: {} },
+    });
+    const other = memoryJournal();
+    const quick = memoryHost({ journal: other });
+    createActor(goesOn, quick.attach()).start();
+    await quick.idle();
     late?.part(1);
-    expect(await quick.settled()).toEqual({ kind: "done" });
+    await quick.idle();
+    expect(kinds(other.read())).toEqual(["head", "intent", "result"]);
+    await quick.close();
   });
 
   it("sends no part any more", async () => {

@@ -119,6 +119,26 @@ describe("the rules of durable hosts", () => {
     expect(await drifted(oneEffect(work(() => 1)))).toBe("done");
   });
 
+  it("notice an effect that was stopped then and is not now", async () => {
+    const journal = memoryJournal();
+    const first = memoryHost({ journal });
+    createActor(oneEffect(work(() => 1, { class: "once" })), first.attach()).start();
+    first.send({ type: "run.pause" });
+    first.send({ type: "run.stop" });
+    await first.idle();
+    await first.close();
+    const deaf = setup({ actors: { work: work(() => 1, { class: "once" }) } }).createMachine({
+      id: "one",
+      invoke: { id: "work", src: "work", input: { key: "k" } },
+    });
+    const again = memoryHost({ journal });
+    createActor(deaf, again.attach()).start();
+    expect(await again.settled()).toMatchObject({
+      kind: "error",
+      error: { code: "Drift", message: expect.stringContaining("which the machine has not stopped") },
+    });
+  });
+
   it("notice a changed input of a pure effect at its result", async () => {
     const journal = memoryJournal();
     const first = memoryHost({ journal });

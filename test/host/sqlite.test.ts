@@ -15,7 +15,7 @@ import {
   sqliteHost,
   type SqliteHostOptions,
 } from "quatrain/host";
-import { deferred, kinds, oneEffect, turn } from "./helpers.ts";
+import { deferred, fakeClock, kinds, oneEffect, turn } from "./helpers.ts";
 import { toyOrchestrator, turnIn, type World } from "./toys.ts";
 
 type Input = { readonly key: string; readonly [field: string]: unknown };
@@ -183,6 +183,33 @@ describe("a run's owner", () => {
     result.resolve(1);
     expect(await host.settled()).toMatchObject({ kind: "error", error: { code: "LeaseLost" } });
     expect(kinds(readRows({ file, run: "r1" }))).toEqual(["head", "intent"]);
+  });
+
+  it("that slept past its term is followed, and finds out when it wakes", async () => {
+    const time = fakeClock(1_000_000);
+    const result = deferred<number>();
+    const asleep = open({ clock: time.clock, leaseMs: 60_000 });
+    createActor(oneEffect(work(() => result.promise)), asleep.attach()).start();
+    await turn();
+    await time.advance(60_001);
+    const next = open({ clock: time.clock, leaseMs: 60_000 });
+    result.resolve(1);
+    expect(await asleep.settled()).toMatchObject({ kind: "error", error: { code: "LeaseLost" } });
+    createActor(oneEffect(work(() => 2)), next.attach()).start();
+    expect(await next.settled()).toEqual({ kind: "done" });
+    expect(readRows({ file, run: "r1" }).at(-1)).toMatchObject({ kind: "result", body: 2 });
+  });
+
+  it("keeps its process alive while the run lives, and not longer", async () => {
+    const timeouts = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+    const before = timeouts();
+    const host = open({ pollMs: 60_000 });
+    expect(timeouts()).toBe(before);
+    createActor(oneEffect(work(() => deferred().promise)), host.attach()).start();
+    await turn();
+    expect(timeouts()).toBe(before + 1);
+    await host.close();
+    expect(timeouts()).toBe(before);
   });
 
   it("is fenced by the row's key, should the lease fail", async () => {

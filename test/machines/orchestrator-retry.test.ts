@@ -36,16 +36,18 @@ describe("the next attempt", () => {
     expect(run.workers).toEqual(["worker:t1#2"]);
   });
 
-  it("waits within the bounds of the policy, differently for each task, the same for the same seed", () => {
-    const waits = (seed: number) => {
-      const run = new RunByHand({ plan: two, seed });
+  it("waits within the bounds of the policy, the same for the same seed", () => {
+    const waitOf = (seed: number) => {
+      const run = new RunByHand({ plan: one, seed });
       wear(run, "t1#1", "NetworkFault");
-      wear(run, "t2#1", "NetworkFault");
-      return run.all("task.retrying").map(({ wakeAt, at }) => wakeAt - at);
+      const [{ wakeAt, at }] = run.all("task.retrying") as [{ wakeAt: number; at: number }];
+      return wakeAt - at;
     };
-    expect(waits(7)).toEqual(waits(7));
-    expect(waits(7)).not.toEqual(waits(8));
-    for (const ms of waits(7)) expect(ms).toSatisfy((wait: number) => wait >= 1_000 && wait <= 5_000);
+    const waits = [1, 2, 3, 4, 5].map(waitOf);
+    expect(waits).toEqual([1, 2, 3, 4, 5].map(waitOf));
+    expect(new Set(waits).size).toBeGreaterThan(3);
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(1_000);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(5_000);
   });
 
   it("waits as long as the other side wants", () => {
@@ -103,22 +105,6 @@ describe("the next attempt", () => {
     run.hands.wake();
     wear(run, "t1#2", "NetworkFault");
     expect(run.output).toMatchObject({ outcome: "failed", failure: { code: "NetworkFault" }, tasks: [{ attempts: 2, status: "failed" }] });
-  });
-
-  it("is woken by its own timer only", () => {
-    const run = new RunByHand({ plan: two }, { policy: { attempts: 9 } });
-    run.hands.answer("t1#1", { fail: "WorkspaceFailed", retryAfterMs: 50_000 });
-    run.command({ type: "task.skip", task: "t1" });
-    run.command({ type: "task.retry", task: "t1" });
-    run.hands.answer("t1#2", { fail: "HistoryBroken", retryAfterMs: 90_000 });
-    run.command({ type: "task.skip", task: "t1" });
-    run.command({ type: "task.retry", task: "t1" });
-    expect(run.workers).toContain("worker:t1#3");
-    run.hands.answer("t1#3", "GAVE UP: no idea");
-    run.command({ type: "run.pause" });
-    const [retrying] = run.all("task.retrying").slice(-1);
-    expect(run.context.queue?.tasks[0]).toMatchObject({ status: expect.stringMatching(/retrying|asking|failed/) as string });
-    expect(retrying?.task).toBe("t1");
   });
 });
 

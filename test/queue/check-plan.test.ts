@@ -306,6 +306,18 @@ describe("a draft with many faults", () => {
     expect(describeIssues(issues.slice(0, 1))).toMatch(/^The plan has one issue\./);
   });
 
+  it("lists at most two hundred issues of one code, and still every code", () => {
+    const codes = codesOf(
+      draft(times(900, (at) => task(`n${at}`, { worker: "nobody", depends_on: at === 899 ? ["lost"] : [] }))),
+    );
+    expect(codes.filter((code) => code === "UnknownWorker")).toHaveLength(200);
+    expect(codes).toContain("UnknownDependency");
+  });
+
+  it("finds look-alikes that differ in case and hidden selectors as well", () => {
+    expect(codesOf(draft([task("stra\u00dfe-api"), task("STRASSE-\u0430pi\ufe0f")]))).toEqual(["ConfusableLabel"]);
+  });
+
   it("names both circles that share a task", () => {
     expect(messagesOf(draft({ a: ["b"], b: ["a", "c"], c: ["b"] }))).toMatch(/a -> b -> a [\s\S]*b -> c -> b /);
   });

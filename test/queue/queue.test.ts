@@ -296,6 +296,16 @@ describe("doing a task again", () => {
     expect(bench.statuses()).toEqual(["finished", "finished", "ready", "running", "running"]);
   });
 
+  it("leaves what waits for a stopped task waiting for it once, not twice", () => {
+    const bench = new Bench([{}, { hard: [0] }, { hard: [1] }]);
+    bench.start();
+    bench.finish(0);
+    bench.start();
+    expect(bench.redo(0)).toEqual(["t2"]);
+    expect(bench.statuses()).toEqual(["ready", "invalidated", "waiting"]);
+    expect(taskStateOf(bench.queue, t(2))?.waitingFor).toBe(1);
+  });
+
   it("skips invalidated tasks when the second try of what they need fails", () => {
     const bench = new Bench([{}, { hard: [0] }]);
     bench.start();

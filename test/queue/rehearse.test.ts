@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { taskIdAt, taskIndex } from "../../src/core/ids.ts";
 import type { Plan } from "../../src/protocol/plan.ts";
-import { criticalPath } from "../../src/queue/plan-index.ts";
+import { criticalPath, indexOf } from "../../src/queue/plan-index.ts";
 import { createQueue, finishTask, isSettled, startReady } from "../../src/queue/queue.ts";
 import type { QueueOptions } from "../../src/queue/queue.ts";
+import { rehearse } from "../../src/queue/rehearse.ts";
 import { planOf, randomPlan } from "./plans.ts";
 
 const RESULT = { ref: "", bytes: 0, summary: "" };
@@ -57,6 +58,19 @@ describe("a plan whose durations are all known", () => {
     const durations = [4, 1, 3, 6, 3, 5];
     const plan = planOf(durations.map(() => ({})));
     expect(makespan(plan, durations, { concurrency: 2, estimates: estimatesOf(durations) })).toBe(11);
+  });
+
+  it("counts the places of a worker with a cap", () => {
+    const durations = [4, 1, 3, 6, 3, 5];
+    const plan = planOf(durations.map(() => ({})));
+    expect(makespan(plan, durations, { concurrency: 6, caps: { api: 2 }, estimates: estimatesOf(durations) })).toBe(11);
+  });
+
+  it("keeps the critical path where no other order is shorter", () => {
+    const plan = planOf([{}, { hard: [0] }, {}]);
+    const first = [7, 3, 2];
+    const rehearsal = { index: indexOf(plan), durations: [4, 3, 2], workers: ["api", "api", "api"], concurrency: 2, caps: {} };
+    expect(rehearse(rehearsal, first)).toBe(first);
   });
 
   it("keeps its order whatever is learnt", () => {

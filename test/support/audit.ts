@@ -20,6 +20,7 @@ export class RunAuditor {
   #settlings = 0;
   #plan: Plan | null = null;
   #billedUsd = 0;
+  readonly #bills = new Map<string, number>();
   #ends = 0;
 
   constructor(input: RunInput) {
@@ -66,6 +67,7 @@ export class RunAuditor {
       case "turn.completed":
       case "turn.failed":
         this.#billedUsd += event.usd ?? 0;
+        this.#bill(event.conversation, event.usd ?? 0);
         break;
       case "run.finished":
         this.#ends++;
@@ -81,7 +83,7 @@ export class RunAuditor {
     expect(this.#faults).toEqual([]);
     expect(this.#ends).toBe(1);
     expect(context.accounts).toEqual({});
-    expect(Object.entries(snapshot.children).filter(([, child]) => child.getSnapshot().status === "active")).toEqual([]);
+    expect(Object.entries(snapshot.children).filter(([, child]) => child?.getSnapshot().status === "active")).toEqual([]);
     this.#expectTasks(output?.tasks ?? [], commands);
     const { budgetUsd } = this.#input.options;
     if (budgetUsd !== null) expect(context.spend.usd).toBeLessThanOrEqual(budgetUsd + SLACK_USD);
@@ -91,9 +93,15 @@ export class RunAuditor {
 
   #expectTasks(tasks: readonly { readonly id: string; readonly status: string; readonly usd: number }[], commands: readonly TimedCommand[]): void {
     const began = this.#fates.size > 0;
+    for (const { id, usd } of tasks) expect(usd, `money of ${id}`).toBeGreaterThanOrEqual((this.#bills.get(id) ?? 0) - SLACK_USD);
     for (const { id, status } of tasks) if (began) expect({ id, fate: this.#fates.get(id) }).toEqual({ id, fate: status });
     const revived = commands.some(({ event }) => event.type === "task.retry");
     if (began && !revived) expect(this.#settlings).toBe(tasks.length);
+  }
+
+  #bill(conversation: string, usd: number): void {
+    const name = conversation.replace(/#.*/, "");
+    this.#bills.set(name, (this.#bills.get(name) ?? 0) + usd);
   }
 
   #start(task: string): void {

@@ -1,21 +1,9 @@
 // `quatrain demo`: hands over to the demo.
+import { runDemo } from "../demo/demo.ts";
+import type { DemoOptions } from "../demo/demo.ts";
 import type { Io } from "../io.ts";
-import { loadLater } from "../load-later.ts";
 
-/** Flags of `demo`. */
-export interface DemoFlags {
-  readonly fast?: boolean;
-  /** Task whose edit is spoilt, such as `t3`. */
-  readonly break?: string;
-  readonly live?: boolean;
-  /** Folder to work in and to keep. */
-  readonly keep?: string;
-  readonly plain?: boolean;
-  readonly json?: boolean;
-}
-
-/** Plays the demo. */
-export async function demoCommand(flags: DemoFlags, io: Io): Promise<number> {
-  const { runDemo } = await loadLater<{ runDemo(options: DemoFlags & { readonly io: Io }): Promise<number> }>("./demo/demo");
+/** Plays the demo. Resolves to the exit code. */
+export function demoCommand(flags: Omit<DemoOptions, "io">, io: Io): Promise<number> {
   return runDemo({ ...flags, io });
 }

@@ -4,6 +4,7 @@
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import process from "node:process";
 import { QuatrainError } from "../../core/errors.ts";
 import { cleanEnvironment } from "../../process/environment.ts";
 import { runProcess } from "../../process/run-process.ts";
@@ -84,7 +85,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 /** Runs the tests of the application in a folder. */
 export async function testApplication(folder: string): Promise<TestResult> {
   const { stdout } = await runProcess(
-    { argv: ["node", "--test", "--test-reporter=tap"] },
+    { argv: [process.execPath, "--test", "--test-reporter=tap"] },
     {
       cwd: folder,
       env: cleanEnvironment({ home: tmpdir(), runId: "demo" }),

@@ -9,6 +9,7 @@ export const chartFunctions: ReadonlySet<string> = new Set([
   "createWorker",
   "createConversation",
   "orchestratorMachine",
+  "orchestratorSetup",
   "workerMachine",
   "conversationMachine",
 ]);

@@ -1,0 +1,151 @@
+// The budget: who may spend when, what happens when it is used up, and that it is never exceeded.
+import { describe, expect, it } from "vitest";
+import { planOf } from "../support/plans.ts";
+import { RunByHand } from "../support/run-by-hand.ts";
+
+const two = planOf({ a: {}, b: {} });
+/** With these prices the worst case of a worker's first turn is 1.1 to 1.3 cents, and it costs 0.2. */
+const withBudget = (budgetUsd: number, plan = two) => new RunByHand({ plan, options: { budgetUsd } });
+const reserved = ({ context }: RunByHand) => Object.values(context.accounts).reduce((sum, { reservedUsd }) => sum + reservedUsd, 0);
+
+describe("money", () => {
+  it("is reserved before a turn and settled after it", () => {
+    const run = withBudget(1);
+    expect(reserved(run)).toBeGreaterThan(0.02);
+    run.finish("t1#1", "t2#1");
+    expect(run.context.spend.usd).toBeGreaterThan(0.002);
+    expect(run.context.queue?.tasks[0]?.usd).toBeCloseTo(run.context.spend.usd / 2, 3);
+    expect(Object.keys(run.context.accounts)).toEqual(["synthesis"]);
+  });
+
+  it("is waited for while another turn has reserved it", () => {
+    const run = withBudget(0.03);
+    expect(run.hands.doing("modelTurn")).toEqual(["t1#1/turn/1.0"]);
+    expect(run.context.funding).toMatchObject([{ from: "t2#1" }]);
+    run.finish("t1#1");
+    expect(run.hands.doing("modelTurn")).toEqual(["t2#1/turn/1.0"]);
+    expect(run.context.funding).toEqual([]);
+  });
+
+  it("that others give back by being stopped goes to who waits", () => {
+    const run = withBudget(0.03);
+    run.command({ type: "task.skip", task: "t1" });
+    expect(run.hands.doing("modelTurn")).toEqual([]);
+    run.bury();
+    expect(run.hands.doing("modelTurn")).toEqual(["t2#1/turn/1.0"]);
+  });
+
+  it("for the synthesis is kept from the tasks", () => {
+    const run = withBudget(0.016);
+    run.finish("t1#1");
+    run.finish("t2#1");
+    expect(run.phase).toBe("synthesizing");
+    const [request] = run.hands.requests.slice(-1);
+    expect(request?.parameters.choice.maxTokens).toBeGreaterThanOrEqual(500);
+    run.hands.answer("synthesis", "done");
+    expect(run.output).toMatchObject({ outcome: "complete", budgetReached: false });
+    expect(run.output.spend.usd).toBeLessThan(0.016);
+  });
+
+  it("that can't come any more is refused: what has not started is skipped, and the answer tells what there is", () => {
+    const run = withBudget(0.0165, planOf({ a: {}, b: { needs: ["a"] }, c: { needs: ["b"] } }));
+    run.hands.answer("t1#1", { calls: [], text: "x".repeat(10) });
+    run.hands.answer("t1#1", "done");
+    expect(run.all("budget.reached").length + run.all("task.finished").length).toBeGreaterThan(0);
+    while (run.hands.doing("modelTurn").some((key) => key.startsWith("t"))) run.finish(run.hands.doing("modelTurn")[0]!.replace(/\/.*/, ""));
+    if (run.phase === "synthesizing") run.hands.answer("synthesis", "what there is");
+    expect(run.output.spend.usd).toBeLessThanOrEqual(0.0165);
+    expect(run.output.tasks.every(({ status }) => status !== "unfinished")).toBe(true);
+  });
+
+  it("too little for the first turn fails the run without a call", () => {
+    const run = withBudget(0.005);
+    expect(run.hands.requests).toEqual([]);
+    expect(run.all("budget.reached")).toMatchObject([{ limitUsd: 0.005, spentUsd: 0 }]);
+    expect(run.output).toMatchObject({ outcome: "failed", budgetReached: true, failure: { code: "BudgetExceeded" } });
+  });
+
+  it("too little for the plan fails the run", () => {
+    const run = new RunByHand({ mode: "orchestrate", options: { budgetUsd: 0.005 } });
+    expect(run.output).toMatchObject({ outcome: "failed", budgetReached: true, failure: { code: "BudgetExceeded" } });
+  });
+
+  it("too little for the synthesis leaves the plain answer", () => {
+    const run = withBudget(0.0165, planOf({ a: {} }));
+    run.hands.answer("t1#1", "y".repeat(9_000));
+    if (run.phase === "synthesizing") run.hands.answer("synthesis", "done");
+    expect(run.output.answer.length).toBeGreaterThan(0);
+    expect(run.output.spend.usd).toBeLessThanOrEqual(0.0165);
+  });
+
+  it("of a direct run is not kept for a synthesis that never comes", () => {
+    const run = new RunByHand({ mode: "direct", options: { budgetUsd: 0.0135 } });
+    run.finish("t1#1");
+    expect(run.output.outcome).toBe("complete");
+  });
+
+  it("of lost turns is booked as an estimate", () => {
+    const run = withBudget(1, planOf({ a: {} }));
+    run.hands.answer("t1#1", "done", 2);
+    expect(run.all("turn.lost")).toHaveLength(1);
+    const { spend } = run.context;
+    expect(spend.turns).toBe(3);
+    expect(spend.estimatedUsd).toBeCloseTo((spend.usd * 2) / 3, 12);
+    expect(run.context.queue?.tasks[0]?.usd).toBeCloseTo(spend.usd, 12);
+  });
+
+  it("is asked for anew after a turn that broke", () => {
+    const run = withBudget(0.03);
+    run.hands.breakOff("modelTurn", "t1#1/turn/1.0");
+    expect(run.hands.doing("modelTurn")).toEqual(["t2#1/turn/1.0"]);
+    run.command({ type: "run.resume" });
+    expect(run.hands.doing("modelTurn")).toEqual(["t2#1/turn/1.0"]);
+    expect(reserved(run)).toBeLessThan(0.02);
+    run.finish("t2#1");
+    expect(run.hands.doing("modelTurn")).toEqual(["t1#1/turn/1.1"]);
+  });
+
+  it("is not asked for by models without a price", () => {
+    const { models } = new RunByHand({ plan: two }).context;
+    const free = { ...models.tiers.sonnet, price: null };
+    const run = new RunByHand({ plan: two, models: { ...models, tiers: { haiku: free, sonnet: free, opus: free } }, options: { budgetUsd: 0.0001 } });
+    run.finish("t1#1", "t2#1");
+    expect(run.context.spend.unpricedTurns).toBe(2);
+  });
+});
+
+describe("a run whose budget is used up", () => {
+  const broke = (asks: "deny" | "wait" = "deny") => {
+    const run = new RunByHand({ plan: planOf({ a: {}, p: { worker: "parrot" }, q: { worker: "parrot" } }), options: { budgetUsd: 0.005, asks } });
+    expect(run.context.broke).toBe(true);
+    expect(run.statuses).toBe("failed running running");
+    return run;
+  };
+
+  it("does not wait for another attempt that it can't start", () => {
+    const run = broke();
+    run.command({ type: "run.tell", text: "fail", task: "t2" });
+    run.command({ type: "run.tell", text: "stop", task: "t3" });
+    expect(run.statuses).toBe("failed skipped finished");
+    expect(run.output).toMatchObject({ outcome: "partial", budgetReached: true });
+  });
+
+  it("takes no failed task up again", () => {
+    const run = broke();
+    run.command({ type: "task.retry", task: "t1" });
+    for (const task of ["t2", "t3"]) run.command({ type: "run.tell", text: "stop", task });
+    expect(run.output.tasks.map(({ status }) => status)).toEqual(["skipped", "finished", "finished"]);
+  });
+
+  it("does not start a task for whose sake a person was asked", () => {
+    const run = new RunByHand(
+      { plan: planOf({ p: { worker: "parrot" }, a: { after: ["s"] }, s: { worker: "parrot" } }), options: { budgetUsd: 0.005, asks: "wait" } },
+      { policy: { attempts: 1 } },
+    );
+    run.command({ type: "run.tell", text: "fail", task: "t1" });
+    run.command({ type: "run.tell", text: "stop", task: "t3" });
+    expect(run.statuses).toBe("asking failed finished");
+    run.command({ type: "ask.answer", ask: "t1#1/escalation", decision: "approve" });
+    expect(run.output.tasks.map(({ status }) => status)).toEqual(["skipped", "failed", "finished"]);
+  });
+});
