@@ -30,7 +30,7 @@ async function ofSize(size, rounds) {
   if (!checked.ok) throw new Error(checked.issues[0].message);
   const { plan } = checked;
   const dependencies = dependenciesOf(plan);
-  const [bare, full] = [nullMachine(), fullMachine()];
+  const [bare, full, filing] = [nullMachine(), fullMachine(), fullMachine({ changes: true })];
   const usPerTask = (ms) => (ms * 1000) / size;
   // Small plans are played often enough for the clock to see them.
   const times = Math.max(1, Math.round(1_000 / size));
@@ -39,6 +39,7 @@ async function ofSize(size, rounds) {
     "null workers": () => timed(times, () => play(bare, memoryHost(), { input: runInput(plan, { concurrency: CAP }) })),
     "null workers, events heard": () => timed(times, () => playHeard(bare, plan)),
     "full workers": () => timed(Math.ceil(times / 10), () => play(full, memoryHost(), { input: runInput(plan, { concurrency: CAP, hasWorkspace: true }) })),
+    ...(size <= 100 && { "full workers, a file each": () => timed(Math.ceil(times / 10), () => play(filing, memoryHost(), { input: runInput(plan, { concurrency: CAP, hasWorkspace: true }) })) }),
     "plan check": () => timed(times, () => checkPlan(draft, { workers, limits })),
   };
   const perTask = Object.fromEntries(Object.entries(arms).map(([name, arm]) => [name, async () => usPerTask(await arm())]));
@@ -53,11 +54,12 @@ async function ofSize(size, rounds) {
   );
 }
 
-/** Milliseconds of one of `times` plays. */
+/** Milliseconds of one of `times` plays: those that this thread was at work, so that what runs beside is not counted. */
 async function timed(times, once) {
-  const begin = performance.now();
+  const begin = process.threadCpuUsage();
   for (let time = 0; time < times; time++) await once();
-  return (performance.now() - begin) / times;
+  const { user, system } = process.threadCpuUsage(begin);
+  return (user + system) / 1000 / times;
 }
 
 async function playHeard(machine, plan) {

@@ -7,6 +7,7 @@ import { createOrchestrator } from "quatrain/machines";
 import type { RunInput } from "quatrain/machines";
 import { resolveModels } from "quatrain/model";
 import { createActor, toPromise, waitFor } from "xstate";
+import type { Snapshot } from "xstate";
 
 const shout = defineWorker({ name: "shout", description: "Repeats loudly.", perform: ({ task }) => task.toUpperCase() });
 const workers = [shout];
@@ -59,7 +60,7 @@ const saved = JSON.stringify(before.getPersistedSnapshot());
 before.stop();
 
 // Another process, another day.
-const after = createActor(machine, { input, snapshot: JSON.parse(saved) });
+const after = createActor(machine, { input, snapshot: JSON.parse(saved) as Snapshot<unknown> });
 after.on("task.finished", (event) => console.log(`${event.task} says ${event.summary}`));
 after.start();
 after.send({ type: "ask.answer", ask: "plan", decision: "approve", at: Date.now() });

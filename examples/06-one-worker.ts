@@ -15,7 +15,9 @@ const triage = defineWorker({
   output: z.object({ severity: z.enum(["low", "medium", "high"]), component: z.string(), reason: z.string() }),
 });
 const workers = [triage];
-const [task] = definePlan(workers, [{ label: "triage", worker: "triage", task: "Sort: the login button does nothing on Safari." }]).plan.tasks;
+const [task] = definePlan(workers, [
+  { label: "triage", worker: "triage", task: "Sort: the login button does nothing on Safari." },
+]).plan.tasks;
 if (!task) throw new Error("The plan is empty.");
 
 const host = memoryHost();

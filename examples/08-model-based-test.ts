@@ -87,17 +87,22 @@ const said = ({ now: at, spend }: RunContext) => ({
 
 /** Two snapshots are the same state when all that is checked below is the same. */
 const keyOf = ({ value, status, context, children }: Snapshot): string =>
-  JSON.stringify([value, status, context.queue?.tasks.map((task) => [task.status, task.attempts]), Object.keys(children).toSorted()]);
+  JSON.stringify([
+    value,
+    status,
+    context.queue?.tasks.map((task) => [task.status, task.attempts]),
+    Object.keys(children).toSorted(),
+  ]);
 
 const paths = getShortestPaths(createOrchestrator({ workers: [step] }), {
   input,
-  events: (snapshot) => whatMayHappen(snapshot as Snapshot),
-  serializeState: (snapshot) => keyOf(snapshot as Snapshot),
+  events: whatMayHappen,
+  serializeState: keyOf,
   limit: 5_000,
 });
 
 for (const { state } of paths) {
-  const { context, children, status } = state as Snapshot;
+  const { context, children, status } = state;
   const tasks = context.queue?.tasks ?? [];
   const running = tasks.filter((task) => task.status === "running");
   const workers = Object.keys(children).filter((id) => id.startsWith("worker:"));
@@ -111,15 +116,19 @@ for (const { state } of paths) {
   for (const { id } of running) {
     const needed = plan.tasks.find((task) => task.id === id)?.dependencies ?? [];
     for (const { task, kind } of needed) {
-      const { status: state } = tasks.find((one) => one.id === task) ?? {};
-      assert.ok(state === "finished" || (kind === "soft" && (state === "failed" || state === "skipped")), `${id} waits for ${task}`);
+      const end = tasks.find((one) => one.id === task)?.status;
+      assert.ok(end === "finished" || (kind === "soft" && (end === "failed" || end === "skipped")), `${id} waits for ${task}`);
     }
   }
   if (status === "active") assert.ok(Object.keys(children).length > 0, "somebody is always at work: no deadlock");
-  else assert.ok(tasks.every((task) => ["finished", "failed", "skipped"].includes(task.status)), "every task is settled");
+  else
+    assert.ok(
+      tasks.every((task) => ["finished", "failed", "skipped"].includes(task.status)),
+      "every task is settled",
+    );
 }
 
-const ends = paths.filter(({ state }) => (state as Snapshot).status === "done");
-const outcomes = new Set(ends.map(({ state }) => (state as Snapshot).context.outcome));
-assert.deepEqual([...outcomes].toSorted(), ["complete", "failed", "partial"]);
-console.log(`${paths.length} states, ${ends.length} ends, outcomes ${[...outcomes].toSorted().join(", ")}: all hold`);
+const ends = paths.filter(({ state }) => state.status === "done");
+const outcomes = new Set(ends.map(({ state }) => state.context.outcome));
+assert.deepEqual(outcomes, new Set(["complete", "partial", "failed"]));
+console.log(`${paths.length} states, ${ends.length} ends, outcomes ${[...outcomes].join(", ")}: all hold`);

@@ -29,14 +29,14 @@ export function summaryOf(list) {
   return { median: sorted[sorted.length >> 1], least: sorted[0], most: sorted.at(-1) };
 }
 
-/** A row from a summary: `value` is the median. `more`: target, baseline, note … */
-export function rowOf(name, { median, least, most }, more) {
-  return { name, value: round(median), unit: more.unit, least: round(least), most: round(most), ...more };
+/** A row from a summary: `value` is the median. `more`: unit, target, baseline; `digits` that count, 3 by default. */
+export function rowOf(name, { median, least, most }, { digits = 3, ...more }) {
+  return { name, value: round(median, digits), unit: more.unit, least: round(least, digits), most: round(most, digits), ...more };
 }
 
-/** Three digits that count. */
-export function round(value) {
-  return Number(value.toPrecision(value >= 1000 ? 4 : 3));
+/** A number with the digits that count, at least the whole of it. */
+export function round(value, digits = 3) {
+  return Math.abs(value) >= 10 ** digits ? Math.round(value) : Number(value.toPrecision(digits));
 }
 
 /** Numbers from 0 to 1 that are the same every time (a linear congruential generator). */

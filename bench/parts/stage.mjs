@@ -19,14 +19,14 @@ const TOOL_TURNS = 3;
 
 export const workers = [defineWorker({ name: WORKER, description: "makes files", instructions: "work" })];
 
-/** The whole thing over simulated ports: a model that reads three files and then answers. */
-export function fullMachine() {
+/** The whole thing over simulated ports: a model that reads three files and then answers. `changes`: each task changes a file. */
+export function fullMachine({ changes = false } = {}) {
   const calls = { calls: [{ tool: "read", input: { file_path: "a.txt" } }] };
   const answer = (request) => (request.conversation === "synthesis" || request.turn > TOOL_TURNS ? "done" : calls);
   // The double without its memory of all requests, which would be measured along.
   const model = { turn: (request) => of({ kind: "outcome", outcome: scriptedOutcome(answer(request), request) }) };
-  const changes = (attempt) => [{ path: `out/${attempt.slice(1, attempt.indexOf("#"))}.txt`, kind: "added" }];
-  return createMachines({ workers, ports: simulatedPorts({ model, changes }), maxTasks: 100_000 }).orchestrator;
+  const changed = (attempt) => (changes ? [{ path: `out/${attempt.slice(1, attempt.indexOf("#"))}.txt`, kind: "added" }] : []);
+  return createMachines({ workers, ports: simulatedPorts({ model, changes: changed }), maxTasks: 100_000 }).orchestrator;
 }
 
 /** The orchestrator with `worker` and `conversation` replaced by effects. `work(input)` is all that a task does; without it a task is done at once. */
@@ -69,7 +69,7 @@ export function runInput(plan, options = {}) {
 export async function play(machine, host, { input, onEvent }) {
   const begin = performance.now();
   let settledAt = 0;
-  const actor = createActor(machine, host.attach({ input }));
+  const actor = createActor(machine, host.attach(input ? { input } : {}));
   const watch = (event) => {
     if (event.type === "phase.entered" && event.phase === "synthesizing") settledAt = performance.now();
     onEvent?.(event);

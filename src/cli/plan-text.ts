@@ -56,7 +56,7 @@ function afterText({ dependencies, optional }: Task): string {
 }
 
 function ceilingText(totalUsd: number | null, budgetUsd: number | null): string {
-  if (totalUsd === null) return "Worst case: unknown, since a model without a known price takes part.";
-  const how = `Worst case: ${moneyText(totalUsd)}, if each task used all its turns at their longest in ${plural(DEFAULT_POLICY.attempts, "attempt")}, answer included.`;
+  if (totalUsd === null) return "Worst case: unknown, since a model without a known price or size takes part.";
+  const how = `Worst case: ${moneyText(totalUsd)}, if each task used up ${plural(DEFAULT_POLICY.attempts, "attempt")}, each with all its turns and a full context.`;
   return budgetUsd === null ? `${how} --budget sets a limit.` : `${how} The budget ends it at ${moneyText(budgetUsd)}.`;
 }

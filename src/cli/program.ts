@@ -1,6 +1,7 @@
 // The commands and their flags. Loads the work of a command only when it is called, so that version and help stay quick.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
+import type { Argument } from "commander";
 import type { Io } from "./io.ts";
 
 export { processIo } from "./io.ts";
@@ -35,6 +36,7 @@ function buildProgram(io: Io, keep: Keep): Command {
     .showSuggestionAfterError(true)
     .showHelpAfterError("Try: quatrain --help")
     .exitOverride()
+    .configureHelp({ subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(argumentTerm)].join(" ") })
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
@@ -140,6 +142,11 @@ function withPlace(command: Command): Command {
   return command
     .option("--workspace <dir>", "folder to work on; it is changed only with --apply (default: the current folder)")
     .option("--state-dir <dir>", "folder for the state of runs; also QUATRAIN_STATE_DIR (default: .quatrain in the workspace)");
+}
+
+function argumentTerm(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
 }
 
 async function failed(error: unknown, io: Io, asJson: boolean): Promise<number> {

@@ -37,8 +37,21 @@ export class QuatrainError extends Error {
   }
 }
 
-/** The message of anything thrown. */
+/** The message of anything thrown, as a text that is not empty. Never throws, whatever was thrown. */
 export function messageOf(thrown: unknown): string {
+  try {
+    return told(thrown) || UNTOLD;
+  } catch {
+    return UNTOLD;
+  }
+}
+
+const UNTOLD = "something was thrown that tells nothing";
+
+function told(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message || thrown.name;
-  return typeof thrown === "string" ? thrown : String(thrown);
+  if (typeof thrown !== "object" || thrown === null) return String(thrown);
+  const message: unknown = Reflect.get(thrown, "message");
+  if (typeof message === "string" && message !== "") return message;
+  return JSON.stringify(thrown) ?? "";
 }

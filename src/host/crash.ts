@@ -4,7 +4,7 @@ import type { Journal, Row } from "./journal.ts";
 /** Where a simulated process may end. */
 export interface CrashPoint {
   readonly when: "before" | "after";
-  /** The how-many-eth append of this host, from 0. */
+  /** Number of the append in the life of this host, from 0. */
   readonly append: number;
   readonly rows: readonly Row[];
 }

@@ -12,7 +12,7 @@ export interface Row {
   readonly kind: RowKind;
   /** Effect rows: `path:key`. */
   readonly id?: string;
-  /** Effects: their key; commands: their id; timers: the how-many-eth of the run. */
+  /** Effects: their key; commands: their id; timers: their number in the run, from 1. */
   readonly key?: string;
   /** Sequence of the delivery that started the effect or set the timer. */
   readonly cause?: number;

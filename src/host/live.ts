@@ -86,7 +86,7 @@ class Driver implements Live {
         this.#fireDue();
       } while (this.runtime.step() || this.#scheduled);
     } catch (error) {
-      this.runtime.fail(error);
+      this.runtime.finish({ kind: "error", error });
     } finally {
       this.#running = false;
       this.#scheduled = false;

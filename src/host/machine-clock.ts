@@ -6,7 +6,7 @@ import type { Timer, Timers } from "./timers.ts";
 
 /** A timer set by XState. */
 export interface MachineTimer {
-  /** The how-many-eth timer of the run, from 1. */
+  /** Its place among all timers of the run, from 1. */
   readonly number: number;
   readonly dueAt: number;
   /** Sequence of the delivery that set it. */

@@ -164,7 +164,7 @@ export class Runtime implements EffectHost {
     for (const command of this.#options.journal.inbox()) this.#queue.push({ kind: "command", command });
   }
 
-  /** One turn of the loop. True: there is more to do at once. Throws what ends the run: hand it to `fail`. */
+  /** One turn of the loop. True: there is more to do at once. Throws what ends the run: hand it to `finish`. */
   step(): boolean {
     if (!this.#tree.root || this.#ended) return false;
     this.starting = false;
@@ -185,10 +185,6 @@ export class Runtime implements EffectHost {
     else this.#whenEnded.push(listener);
   }
 
-  fail(error: unknown): void {
-    this.finish({ kind: "error", error });
-  }
-
   /** Lets running performs come to their end, begins nothing more. */
   drain(): void {
     this.#closing = true;
@@ -196,26 +192,22 @@ export class Runtime implements EffectHost {
     else this.#options.wake();
   }
 
-  /** R4. */
+  /** R4. `crashed`: as a dying process does it, so nothing is aborted or stopped. */
   finish(end: HostEnd): void {
     if (this.#ended) return;
     this.#ended = end;
     this.#queue = [];
     this.#options.timers.clear();
+    if (end.kind !== "crashed") this.#letGo();
+    for (const listener of this.#whenEnded.splice(0)) listener(end);
+  }
+
+  #letGo(): void {
     for (const entry of this.#ledger.open()) {
       entry.abort();
       entry.release();
     }
     if (this.#tree.status === "active") this.#tree.root?.stop();
-    for (const listener of this.#whenEnded.splice(0)) listener(end);
-  }
-
-  /** Drops everything as a dying process does: nothing is aborted, stopped or told, except who waits for the end. */
-  crash(): void {
-    this.#ended = { kind: "crashed" };
-    this.#queue = [];
-    this.#options.timers.clear();
-    for (const listener of this.#whenEnded.splice(0)) listener(this.#ended);
   }
 
   /** Head row of a new run, or the replay of an old one. */

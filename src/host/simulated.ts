@@ -118,8 +118,7 @@ class Simulation extends RunHost implements SimulatedHost {
     try {
       await this.#loop();
     } catch (error) {
-      if (error instanceof Crash) this.#simulated.crash();
-      else this.#simulated.fail(error);
+      this.#simulated.finish(error instanceof Crash ? { kind: "crashed" } : { kind: "error", error });
     }
     for (const resolve of this.#waitingForIdle.splice(0)) resolve();
     return this.#simulated.ended ?? { kind: "stalled" };

@@ -1,6 +1,10 @@
 // One SQLite file of runs: opening, tables, and SQLite's errors as HostErrors. node:sqlite is loaded on first use only.
 //   F1  Durable means durable: WAL with synchronous=FULL; nothing here ever relaxes it.
 //   F2  A file of a newer format, or one that is no database, is refused before anything is written.
+import type * as crypto from "node:crypto";
+import type * as fs from "node:fs";
+import type * as os from "node:os";
+import type * as sqlite from "node:sqlite";
 import type { DatabaseSync } from "node:sqlite";
 import { messageOf } from "../core/errors.ts";
 import { HostError } from "./errors.ts";
@@ -79,14 +83,23 @@ export function transaction<T>(database: DatabaseSync, work: () => T): T {
   }
 }
 
+/** The modules of Node that the SQLite host uses. */
+interface Modules {
+  readonly "node:sqlite": typeof sqlite;
+  readonly "node:fs": typeof fs;
+  readonly "node:os": typeof os;
+  readonly "node:crypto": typeof crypto;
+}
+
 /** A module of Node, loaded now. Throws HostError `NoSqlite` outside Node or before 22.13. */
-export function builtin<Name extends "node:sqlite" | "node:fs" | "node:os" | "node:crypto">(name: Name) {
-  const module = typeof process === "undefined" ? undefined : process.getBuiltinModule?.(name);
-  if (!module)
+export function builtin<Name extends keyof Modules>(name: Name): Modules[Name] {
+  const module: Modules[Name] | undefined = typeof process === "undefined" ? undefined : process.getBuiltinModule?.(name);
+  if (!module) {
     throw new HostError(
       "NoSqlite",
       `${name} is missing here. The SQLite host needs Node 22.13 or newer; use memoryHost() elsewhere.`,
     );
+  }
   return module;
 }
 

@@ -127,7 +127,7 @@ class WatchedJournal extends SqliteJournal {
       try {
         work();
       } catch (error) {
-        runtime.fail(error);
+        runtime.finish({ kind: "error", error });
       }
     };
     this.#heartbeat = setInterval(() => look(() => this.renew()), leaseMs / 3);

@@ -24,15 +24,15 @@ import type { Step } from "./step.ts";
 const PLANNER_TOOLS = ["read", "glob", "grep", "bash"];
 const PLANNER_TURNS = 30;
 
-/** A conversation begins. */
+/** Another try of what a conversation is for. */
 export function openCall(context: RunContext, call: CallName): Step {
   const before = context.calls[call];
-  return step({
-    ...context,
-    talking: call,
-    returning: null,
-    calls: { ...context.calls, [call]: { ...before, tried: before.tried + 1 } },
-  });
+  return step({ ...context, returning: null, calls: { ...context.calls, [call]: { ...before, tried: before.tried + 1 } } });
+}
+
+/** The conversation itself begins: from now on messages reach it. */
+export function beginCall(context: RunContext, call: CallName): Step {
+  return step({ ...context, talking: call });
 }
 
 /** What a conversation of the run is given. */
@@ -156,7 +156,7 @@ export function conclude(context: RunContext): Step {
   const { queue, plan } = context;
   const tasks = queue?.tasks ?? [];
   const required = tasks.filter((_, at) => !plan?.tasks[at]?.optional);
-  const firstLoss = tasks.find(({ failure: lost }) => lost !== null && rootCause(lost) === lost)?.failure ?? null;
+  const firstLoss = tasks.find(({ failure: lost }) => lost !== null && lost.code !== "DependencyFailed")?.failure ?? null;
   const finished = tasks.some(({ status }) => status === "finished");
   const whole = finished && required.every(({ status }) => status === "finished") && context.failure === null && !context.broke;
   const cancelled = context.failure?.code === "Cancelled";
@@ -174,7 +174,7 @@ function withoutCall(context: RunContext, { call, why }: FailedCall, rules: RunR
   if (call === "synthesis") return sequence(spent, (next) => step({ ...next, answer: plainAnswer(next), failure: why }));
   if (call === "plan" && why.code === "PlanInvalid" && rules.policy.planFallback) {
     const route = { mode: "direct" as const, worker: context.workers[0]?.name ?? null, reason: "the plan stayed invalid" };
-    return step({ ...context, route });
+    return announceRoute({ ...context, route });
   }
   return sequence(spent, (next) => step({ ...next, failure: why }));
 }

@@ -9,7 +9,8 @@ import { criticalPath } from "../queue/plan-index.ts";
 import { answerTask, reviveTask } from "../queue/queue.ts";
 import { childOf, liveConversations, withPlan } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
-import { dropLetter, lossEvents, skip } from "./settle.ts";
+import { dropLetter } from "./letters.ts";
+import { lossEvents, skip } from "./settle.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
 
@@ -136,6 +137,7 @@ export function skipByCommand(context: RunContext, { task, reason, at }: Deliver
 export function retryByCommand(context: RunContext, { task, at }: Delivered<"task.retry">): Step {
   const { queue, plan } = context;
   const timed = { ...context, now: at };
+  if (context.broke) return dropLetter(timed, { from: "person", what: "task.retry", reason: "the budget is used up" });
   const revived = queue && plan ? reviveTask(queue, plan, taskId(task)) : queue;
   if (revived === queue)
     return dropLetter(timed, { from: "person", what: "task.retry", reason: `${task} is not failed or skipped` });

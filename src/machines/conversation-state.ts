@@ -174,7 +174,9 @@ export function judgeCrash(
   error: { readonly message: string; readonly at: number },
   rules: ConversationRules,
 ): ConversationContext {
-  return afterFailure({ ...context, now: error.at }, failure("Internal", error.message), rules);
+  // What was granted for it is settled with the parent, so the next try asks anew.
+  const moneyUsd = context.allowanceUsd === "asked" ? 0 : context.moneyUsd;
+  return afterFailure({ ...context, moneyUsd, now: error.at }, failure("Internal", error.message), rules);
 }
 
 /** The model's answer to the calls: all results first, then what a person said meanwhile. */

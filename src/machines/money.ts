@@ -3,8 +3,7 @@
 //   M2  Every turn is booked once: completed, failed, lost in a crash, or orphaned by a stop.
 //   M3  Nobody waits for money that can't come: with nothing in flight a turn that does not fit is refused.
 import { attemptId, parseAttemptId } from "../core/ids.ts";
-import { failure } from "../core/failure.ts";
-import { skipTask, chargeTask } from "../queue/queue.ts";
+import { chargeTask } from "../queue/queue.ts";
 import { worstCaseUsd } from "../model/prices.ts";
 import type { EffectOrphaned, UpwardMessage } from "../protocol/message.ts";
 import { addLostTurns, addTurn } from "../protocol/spend.ts";
@@ -71,9 +70,8 @@ export function endTurn(context: RunContext, message: Message<"turn.completed"> 
 export function settleOrphan(context: RunContext, orphan: EffectOrphaned): Step {
   if (orphan.name !== "modelTurn") return step({ ...context, now: orphan.at });
   const from = orphan.key.slice(0, orphan.key.indexOf("/turn/"));
-  const bill = billOf(orphan.value);
-  const booked = book({ ...context, now: orphan.at }, { from, ...bill, lost: 0 });
-  const charged = chargeLate(closeAccount(booked, from), from, bill.usd ?? 0);
+  const booked = book({ ...context, now: orphan.at }, { from, ...billOf(orphan.value) });
+  const charged = chargeLate(closeAccount(booked, from), from, booked.spend.usd - context.spend.usd);
   const dropped = emit(charged, {
     type: "letter.dropped",
     from,
@@ -106,17 +104,14 @@ export function fund(context: RunContext): Step {
   return step(next, ...then);
 }
 
-/** The budget let a task down: nothing new starts, what has not started is skipped. */
+/** The budget let somebody down: from now on nothing new starts (see `skipIdle`). */
 export function goBroke(context: RunContext): Step {
-  const { plan, queue, options } = context;
   if (context.broke) return step(context);
-  const reached = emit(context, { type: "budget.reached", limitUsd: options.budgetUsd ?? 0, spentUsd: context.spend.usd });
-  if (!plan || !queue) return step({ ...context, broke: true }, reached);
-  const why = failure("BudgetExceeded", `Not started: the budget of $${(options.budgetUsd ?? 0).toFixed(2)} is used up.`);
-  const idle = queue.tasks.filter(({ status }) => status === "waiting" || status === "ready" || status === "retrying");
-  const skipped = idle.map(({ id }) => emit(context, { type: "task.skipped", task: id, failure: why }));
-  const left = idle.reduce((rest, { id }) => skipTask(rest, plan, { task: id, at: context.now, failure: why }), queue);
-  return step({ ...context, queue: left, broke: true }, reached, ...skipped);
+  const { options, spend } = context;
+  return step(
+    { ...context, broke: true },
+    emit(context, { type: "budget.reached", limitUsd: options.budgetUsd ?? 0, spentUsd: spend.usd }),
+  );
 }
 
 /** Closes the account of a conversation that is over; an entry stays while a stopped turn is in flight. */
@@ -173,12 +168,17 @@ function chargeLate(context: RunContext, from: string, usd: number): RunContext 
   return { ...context, queue: chargeTask(context.queue, { task: named.task, usd }) };
 }
 
-function billOf(value: unknown): { readonly usage: Usage | null; readonly usd: number | null } {
+function billOf(value: unknown): { readonly usage: Usage | null; readonly usd: number | null; readonly lost: number } {
   // What an orphaned model turn still returned is a ModelTurnOutput; anything else costs nothing that we know of.
   const outcome = field(value, "outcome");
   const usage = field(outcome, "usage");
   const usd = field(outcome, "usd");
-  return { usage: isUsage(usage) ? usage : null, usd: typeof usd === "number" ? usd : null };
+  const lost = field(value, "lost");
+  return {
+    usage: isUsage(usage) ? usage : null,
+    usd: typeof usd === "number" ? usd : null,
+    lost: typeof lost === "number" ? lost : 0,
+  };
 }
 
 const field = (value: unknown, name: string): unknown =>

@@ -9,6 +9,7 @@ import type { UpwardMessage } from "../protocol/message.ts";
 import type { RunEvent } from "../protocol/run-event.ts";
 import {
   announceRoute,
+  beginCall,
   conclude,
   needsNoSynthesis,
   openCall,
@@ -37,13 +38,15 @@ import type { ConversationMachine } from "./conversation.ts";
 import { dispatch, isAllSettled, isWaitingForWake, mayDispatch } from "./dispatch.ts";
 import { effectErrorOf } from "./effect-events.ts";
 import type { DoneOf } from "./effect-events.ts";
+import { dropLetter } from "./letters.ts";
 import { integrationBroke, mustIntegrate, takeIntegrated } from "./integrate.ts";
 import { askForMoney, endTurn, isInFlight, settleOrphan, startTurn } from "./money.ts";
 import { announce, cancel, relay, stopAll } from "./run-events.ts";
 import type { RunOutput } from "./run-events.ts";
 import { callOutcome, childId, exploreError, wake, workerOutcome } from "./run-ends.ts";
+import { childOf } from "./run-state.ts";
 import type { CallName, RunContext, RunInput, RunRules } from "./run-state.ts";
-import { dropLetter, settleWorker } from "./settle.ts";
+import { mustSkipIdle, settleWorker, skipIdle } from "./settle.ts";
 import { step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
 import type { WorkerMachine } from "./worker.ts";
@@ -118,10 +121,10 @@ export function orchestratorSetup(rules: RunRules) {
       hasNoWorkspace: ({ context }) => !context.options.hasWorkspace,
       hasFailed: ({ context }) => context.failure !== null,
       mustRetryCall: ({ context }) => context.returning !== null,
-      mayRetryRoute: ({ context }) => isReturning(context, "route"),
       mayRetryPlan: ({ context }) => isReturning(context, "plan"),
       mayRetrySynthesis: ({ context }) => isReturning(context, "synthesis"),
       mayDispatch: ({ context }) => mayDispatch(context),
+      mustSkipIdle: ({ context }) => mustSkipIdle(context),
       isAllSettled: ({ context }) => isAllSettled(context),
       isWaitingForWake: ({ context }) => isWaitingForWake(context),
       mayMove: ({ context }) => mayMove(context),
@@ -157,7 +160,7 @@ export function orchestratorSetup(rules: RunRules) {
       becomeSuspended: decide((context) =>
         announce(context, { type: "activity.changed", activity: "suspended", failure: context.suspension }),
       ),
-      startTurn: decide((context, event) => (event.type === "turn.started" ? startTurn(context, event) : step(context))),
+      startTurn: decide((context, event) => (event.type === "turn.started" ? takeTurn(context, event) : step(context))),
       endTurn: decide((context, event) =>
         event.type === "turn.completed" || event.type === "turn.failed" ? endTurn(context, event) : step(context),
       ),
@@ -173,10 +176,12 @@ export function orchestratorSetup(rules: RunRules) {
       ),
       wakeUp: decide((context, event) => wake(context, event)),
       openRoute: decide((context) => openCall(context, "route")),
+      beginRoute: decide((context) => beginCall(context, "route")),
       takeRoute: decide((context, event) => takeRoute(context, callOutcome(context, event))),
       announceRoute: decide((context) => announceRoute(context)),
       planDirectly: decide((context) => planDirectly(context, rules)),
       openPlan: decide((context) => openCall(context, "plan")),
+      beginPlan: decide((context) => beginCall(context, "plan")),
       takePlan: decide((context, event) => takePlan(context, callOutcome(context, event), rules)),
       failExploring: decide((context, event) =>
         retryCall(context, { call: "plan", why: failure("WorkspaceFailed", exploreError(context, event)) }, rules),
@@ -189,12 +194,14 @@ export function orchestratorSetup(rules: RunRules) {
       ),
       announcePlan: decide((context) => announcePlan(context)),
       dispatch: decide((context) => dispatch(context)),
+      skipIdle: decide((context) => skipIdle(context)),
       takeIntegrated: decide((context, event) =>
         event.type === "xstate.done.actor.integrate"
           ? takeIntegrated(context, event.output)
           : integrationBroke(context, effectErrorOf(event, context.now)),
       ),
       openSynthesis: decide((context) => openCall(context, "synthesis")),
+      beginSynthesis: decide((context) => beginCall(context, "synthesis")),
       takeSynthesis: decide((context, event) => takeSynthesis(context, callOutcome(context, event), rules)),
       conclude: decide((context) => conclude(context)),
       announceEnd: decide((context) =>
@@ -212,6 +219,9 @@ export function orchestratorSetup(rules: RunRules) {
       ),
       tell: decide((context, event) => (event.type === "run.tell" ? tell(context, event) : step(context))),
       skipTask: decide((context, event) => (event.type === "task.skip" ? skipByCommand(context, event) : step(context))),
+      refuseRetry: decide((context, event) =>
+        dropLetter(timed(context, event), { from: "person", what: "task.retry", reason: "no tasks are being done now" }),
+      ),
       retryTask: decide((context, event) => (event.type === "task.retry" ? retryByCommand(context, event) : step(context))),
       resumeHeld: decide((context, event) => resumeHeld(context, "at" in event ? event.at : context.now)),
       cancel: decide((context, event) => cancel(context, event)),
@@ -219,6 +229,12 @@ export function orchestratorSetup(rules: RunRules) {
     },
   });
 }
+
+/** A turn of somebody alive is booked; that of a stranger would hold up the end for ever. */
+const takeTurn = (context: RunContext, event: Extract<UpwardMessage, { type: "turn.started" }>): Step =>
+  childOf(context, event.from)
+    ? startTurn(context, event)
+    : dropLetter(context, { from: event.from, what: event.type, reason: "the attempt is over" });
 
 const isReturning = ({ returning, suspension }: RunContext, call: CallName): boolean =>
   suspension === null && returning?.call === call && returning.woken;

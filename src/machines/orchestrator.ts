@@ -12,6 +12,9 @@ import { runOutput } from "./run-events.ts";
 import { startRun } from "./run-state.ts";
 import type { CallName, RunContext, RunRules } from "./run-state.ts";
 
+/** Most steps without an event in between: far more than any decision takes, so that a loop is an error and no hang. */
+const MOST_STEPS = 1_000;
+
 /** The machine of a run, with its effects and its constant rules. */
 export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules) {
   const call = (name: CallName) => ({
@@ -21,6 +24,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
   return orchestratorSetup(rules)
     .createMachine({
       id: "run",
+      options: { maxIterations: MOST_STEPS },
       context: ({ input }) => startRun(input, rules),
       output: ({ context }) => runOutput(context),
       initial: "active",
@@ -48,7 +52,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
         "plan.edit": { actions: "refuseEdit" },
         "run.tell": { actions: "tell" },
         "task.skip": { actions: "skipTask" },
-        "task.retry": { actions: "retryTask" },
+        "task.retry": { actions: "refuseRetry" },
         "run.cancel": { target: ".stopping", actions: "cancel" },
       },
       states: {
@@ -72,7 +76,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                       ],
                     },
                     asking: {
-                      entry: "openRoute",
+                      entry: ["openRoute", "beginRoute"],
                       invoke: {
                         ...call("route"),
                         id: "route",
@@ -84,8 +88,10 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                 },
                 direct: {
                   entry: ["enterDirect", "planDirectly"],
+                  on: { "task.retry": { actions: "retryTask" } },
                   always: [
                     { guard: "hasFailed", target: "#run.stopping" },
+                    { guard: "mustSkipIdle", actions: "skipIdle" },
                     { guard: "isAllSettled", target: "settled" },
                     { guard: "mayDispatch", actions: "dispatch" },
                     { guard: "isWaitingForWake", target: "retrying" },
@@ -122,12 +128,14 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                       },
                     },
                     planning: {
+                      entry: "beginPlan",
                       invoke: { ...call("plan"), id: "plan", onDone: { actions: "takePlan" }, onError: { actions: "takePlan" } },
                     },
                   },
                 },
                 planned: {
                   always: [
+                    { guard: "hasFailed", target: "#run.stopping" },
                     { guard: "needsNoReview", target: "dispatching", actions: "announcePlan" },
                     { guard: "nobodyIsThere", target: "#run.stopping", actions: "rejectPlan" },
                     { target: "reviewing" },
@@ -145,7 +153,9 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                 },
                 dispatching: {
                   entry: "enterDispatching",
+                  on: { "task.retry": { actions: "retryTask" } },
                   always: [
+                    { guard: "mustSkipIdle", actions: "skipIdle" },
                     { guard: "isAllSettled", target: "settled" },
                     { guard: "mayDispatch", actions: "dispatch" },
                     { guard: "isWaitingForWake", target: "retrying" },
@@ -153,8 +163,8 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                 },
                 retrying: {
                   entry: "enterRetrying",
+                  on: { "task.retry": { actions: "retryTask" } },
                   always: [
-                    { guard: "mayRetryRoute", target: "routing" },
                     { guard: "mayRetryPlan", target: "decomposing" },
                     { guard: "mayRetrySynthesis", target: "synthesizing" },
                     { guard: "mayMoveDirectly", target: "direct" },
@@ -174,7 +184,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                 },
                 integrated: { always: [{ guard: "needsNoSynthesis", target: "#run.concluding" }, { target: "synthesizing" }] },
                 synthesizing: {
-                  entry: ["enterSynthesizing", "openSynthesis"],
+                  entry: ["enterSynthesizing", "openSynthesis", "beginSynthesis"],
                   always: [
                     { guard: "isAnswered", target: "#run.concluding" },
                     { guard: "mustRetryCall", target: "retrying" },

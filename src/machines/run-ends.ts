@@ -1,6 +1,6 @@
 // How the children of a run end, read from XState's events: a worker, a conversation of the run, a wait, a copy.
 import { failure } from "../core/failure.ts";
-import { taskIndex } from "../core/ids.ts";
+import { parseAttemptId } from "../core/ids.ts";
 import type { ConversationOutcome } from "../protocol/message.ts";
 import { NO_SPEND } from "../protocol/spend.ts";
 import type { WorkerOutcome } from "../protocol/work.ts";
@@ -48,15 +48,10 @@ export function exploreError(context: RunContext, event: Ended): string {
 
 /** A wait is over: of a task, or of a conversation of the run. */
 export function wake(context: RunContext, event: Ended): Step {
-  const name = childId(event).slice("wake:".length);
-  const at = "output" in event ? wokenAt(event.output) : context.now;
-  const stop = step(context, { do: "stop", child: childId(event) });
-  const task = name.slice(0, Math.max(0, name.indexOf("#")));
-  const position = taskIndex(task);
-  return sequence(stop, (next) => {
-    const state = next.queue?.tasks[position];
-    return Number.isNaN(position) ? wakeCall(next, at ?? next.now) : state ? wakeUp(next, state.id, at ?? next.now) : step(next);
-  });
+  const child = childId(event);
+  const attempt = parseAttemptId(child.slice("wake:".length));
+  const at = ("output" in event ? wokenAt(event.output) : undefined) ?? context.now;
+  return sequence(step(context, { do: "stop", child }), (next) => (attempt ? wakeUp(next, attempt, at) : wakeCall(next, at)));
 }
 
 const wokenAt = (output: unknown): number | undefined =>

@@ -13,7 +13,7 @@ import { isSettledStatus } from "../queue/state.ts";
 import type { TaskState } from "../queue/state.ts";
 import { closeAccount } from "./money.ts";
 import type { RunContext } from "./run-state.ts";
-import { skip } from "./settle.ts";
+import { closeAsks, skip } from "./settle.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Step } from "./step.ts";
 
@@ -116,8 +116,9 @@ export function stopAll(context: RunContext): Step {
   const { queue, talking } = context;
   const running = (queue?.running ?? []).flatMap((at) => queue?.tasks[at] ?? []);
   const names = [...running.map(({ id, attempts }) => attemptId(id, attempts)), ...(talking ? [talking] : [])];
-  const closed = names.reduce(closeAccount, { ...context, talking: null, funding: [], asks: [] });
-  return step(closed, ...running.map(({ id, attempts }) => ({ do: "stop", child: workerActorId(id, attempts) }) as const));
+  const closed = names.reduce(closeAccount, { ...context, talking: null, funding: [] });
+  const stops = running.map(({ id, attempts }) => ({ do: "stop", child: workerActorId(id, attempts) }) as const);
+  return sequence(step(closed, ...stops), (next) => closeAsks(next, next.asks));
 }
 
 /** What the machine outputs. Total: also for a context that never got anywhere. */

@@ -1,5 +1,6 @@
 // The orchestrator's context and its first value. Plain JSON that reads well in an inspector; the decisions on it stand
 // in the files beside this one (dispatch, settle, money, calls, commands), the chart in orchestrator.ts.
+import { failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { attemptId, parseAttemptId, taskIndex, workerActorId } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
@@ -205,7 +206,7 @@ export function startRun(input: RunInput | undefined, { cards }: RunRules): RunC
     restarts: [],
     letters: { count: 0, last: [] },
     suspension: null,
-    failure: null,
+    failure: strangerIn(plan, cards),
     answer: null,
     outcome: null,
   };
@@ -238,6 +239,14 @@ export function liveConversations(context: RunContext): readonly string[] {
   const { queue, talking } = context;
   const running = queue ? queue.running.flatMap((at) => queue.tasks[at] ?? []) : [];
   return [...running.map(({ id, attempts }) => attemptId(id, attempts)), ...(talking ? [talking] : [])];
+}
+
+/** A plan written by hand may ask for a worker that nobody has: better said at once than waited for. */
+function strangerIn(plan: Plan | null, cards: readonly WorkerCard[]): Failure | null {
+  const stranger = plan?.tasks.find(({ worker }) => !cards.some(({ name }) => name === worker));
+  if (!stranger) return null;
+  const known = cards.map(({ name }) => name).join(", ");
+  return failure("PlanInvalid", `Task "${stranger.label}" asks for the worker "${stranger.worker}"; there are ${known}.`);
 }
 
 function givenRoute({ mode, plan }: RunInput, cards: readonly WorkerCard[]): RunContext["route"] {

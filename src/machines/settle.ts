@@ -13,20 +13,19 @@ import { unreachable } from "../core/unreachable.ts";
 import { digestOf } from "../core/json.ts";
 import { adjustChoice } from "../model/adjust.ts";
 import type { Ask } from "../protocol/command.ts";
+import type { Plan } from "../protocol/plan.ts";
 import type { ModelChoice } from "../protocol/turn.ts";
 import type { WorkerOutcome } from "../protocol/work.ts";
 import { dependantClosure } from "../queue/plan-index.ts";
-import { askTask, failTask, finishTask, retryTask, skipTask, wakeTask } from "../queue/queue.ts";
-import type { Queue } from "../queue/queue.ts";
+import { askTask, chargeTask, failTask, finishTask, retryTask, skipTask, wakeTask } from "../queue/queue.ts";
+import type { Queue, TaskState, TaskStatus } from "../queue/queue.ts";
 import { adjustmentOf } from "./dispatch.ts";
-import { accountOf, closeAccount, goBroke } from "./money.ts";
+import { dropLetter } from "./letters.ts";
+import { accountOf, closeAccount, fund, goBroke } from "./money.ts";
 import { liveAttempt } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
-
-/** Most dead letters that are kept. */
-const KEPT_LETTERS = 100;
 
 interface Attempt {
   readonly task: TaskId;
@@ -45,42 +44,65 @@ export function settleWorker(
     return sequence(step(context, stop), (next) =>
       dropLetter(next, { from: child, what: outcome.kind, reason: "the attempt is over" }),
     );
-  const timed = { ...context, now: Math.max(context.now, outcome.at) };
-  const settled =
-    outcome.kind === "finished" ? finish(timed, live, outcome) : decide(timed, { live, why: outcome.failure }, rules);
-  return sequence(step(settled.context, stop, ...settled.then), (next) =>
-    step(closeAccount(next, attemptId(live.task, live.attempt))),
+  const from = attemptId(live.task, live.attempt);
+  return sequence(
+    step({ ...context, now: Math.max(context.now, outcome.at) }, stop),
+    (next) => closeAsks(next, asksOf(next, from)),
+    (next) => (outcome.kind === "finished" ? finish(next, live, outcome) : decide(next, { live, why: outcome.failure }, rules)),
+    (next) => fund(closeAccount(next, from)),
   );
 }
 
-/** A letter that came too late or fits nowhere. */
-export function dropLetter(
-  context: RunContext,
-  letter: { readonly from: string; readonly what: string; readonly reason: string },
-): Step {
-  const last = [...context.letters.last, `${letter.from}: ${letter.what} (${letter.reason})`].slice(-KEPT_LETTERS);
-  const next = { ...context, letters: { count: context.letters.count + 1, last } };
-  return step(next, emit(next, { type: "letter.dropped", ...letter }));
-}
-
-/** The wait of a retrying task is over. */
-export function wakeUp(context: RunContext, task: TaskId, at: number): Step {
+/** The wait after an attempt is over; a wait that a later attempt has overtaken changes nothing. */
+export function wakeUp(context: RunContext, { task, attempt }: Attempt, at: number): Step {
   const { queue } = context;
-  return step({ ...context, now: Math.max(context.now, at), queue: queue && wakeTask(queue, task) });
+  const now = Math.max(context.now, at);
+  const isCurrent = queue?.tasks[taskIndex(task)]?.attempts === attempt;
+  return step({ ...context, now, queue: queue && isCurrent ? wakeTask(queue, task) : queue });
 }
 
-/** Skips a task and stops its worker. */
+/** Skips a task and stops what is done about it: its worker, its wait, its questions. */
 export function skip(context: RunContext, task: TaskId, why: Failure): Step {
   const { queue, plan } = context;
   const state = queue?.tasks[taskIndex(task)];
   if (!queue || !plan || !state) return step(context);
-  const skipped = skipTask(queue, plan, { task, at: context.now, failure: why });
-  if (skipped === queue) return step(context);
   const from = attemptId(task, state.attempts);
-  const stop: readonly Directive[] =
-    state.status === "running" ? [{ do: "stop", child: workerActorId(task, state.attempts) }] : [];
-  const next = { ...closeAccount(context, from), queue: skipped, asks: withoutAsks(context.asks, from) };
-  return step(next, ...stop, ...lossEvents(next, queue, task));
+  // Of an attempt that is over the money is in the queue already, also where its account is still open.
+  const usd = state.status === "running" ? accountOf(context, from).usd : 0;
+  const skipped = skipAt(queue, plan, { task, at: context.now, failure: why, usd });
+  if (skipped === queue) return step(context);
+  const next = { ...closeAccount(context, from), queue: skipped };
+  const stopped = sequence(step(next, ...stopsOf(state)), (then) => closeAsks(then, asksOf(then, from)));
+  return step(stopped.context, ...stopped.then, ...lossEvents(stopped.context, queue, task));
+}
+
+/** True when the budget is used up and a task could still wait for its start. */
+export const mustSkipIdle = ({ broke, queue }: RunContext): boolean => broke && queue !== null && IDLE.some((status) => queue.counts[status] > 0);
+
+/** Skips every task that would still have to start: there is no money for it. */
+export function skipIdle(context: RunContext): Step {
+  const limit = (context.options.budgetUsd ?? 0).toFixed(2);
+  const why = failure("BudgetExceeded", `Not started: the budget of $${limit} is used up.`);
+  const idle = (context.queue?.tasks ?? []).filter(({ status }) => IDLE.includes(status));
+  return sequence(
+    step(context),
+    ...idle.map(
+      ({ id }) =>
+        (next: RunContext) =>
+          skip(next, id, why),
+    ),
+  );
+}
+
+/** Closes questions that nobody waits for any more. */
+export function closeAsks(context: RunContext, asks: readonly Ask[]): Step {
+  if (asks.length === 0) return step(context);
+  const next = { ...context, asks: context.asks.filter((ask) => !asks.includes(ask)) };
+  const text = "who asked is gone";
+  return step(
+    next,
+    ...asks.map(({ id }) => emit(next, { type: "ask.closed", ask: id, decision: "reject", by: "policy", text })),
+  );
 }
 
 /** Events for a task that failed or was skipped, and for all that it took along. */
@@ -95,9 +117,6 @@ export function lossEvents(context: RunContext, before: Queue, root: TaskId): re
     return now.status === "skipped" ? [emit(context, { type: "task.skipped", task, failure: now.failure })] : [];
   });
 }
-
-/** The asks that no conversation of this attempt raised. */
-export const withoutAsks = (asks: readonly Ask[], from: string): readonly Ask[] => asks.filter((ask) => ask.from !== from);
 
 /** Puts what an attempt changes into words. */
 export function describeChange(change: Change, before: ModelChoice, after: ModelChoice): readonly string[] {
@@ -119,6 +138,27 @@ export function isTooIntense({ restarts, now }: RunContext, { policy }: RunRules
 export function countRestart(context: RunContext, { policy }: RunRules): RunContext {
   return { ...context, restarts: [...context.restarts.filter((at) => at > context.now - policy.restarts.periodMs), context.now] };
 }
+
+/** What still has to start when a task is in one of these. */
+const IDLE: readonly TaskStatus[] = ["waiting", "ready", "retrying", "asking", "invalidated"];
+
+/** Skips a task that has cost money. */
+function skipAt(queue: Queue, plan: Plan, loss: Parameters<typeof failTask>[2]): Queue {
+  const skipped = skipTask(queue, plan, loss);
+  return skipped === queue ? queue : chargeTask(skipped, loss);
+}
+
+/** The children that a task has by its status. */
+function stopsOf({ id, attempts, status }: TaskState): readonly Directive[] {
+  if (status === "running") return [{ do: "stop", child: workerActorId(id, attempts) }];
+  return status === "retrying" ? [{ do: "stop", child: `wake:${attemptId(id, attempts)}` }] : [];
+}
+
+/** The open questions of an attempt: those of its conversation, and whether it is to be tried again. */
+const asksOf = ({ asks }: RunContext, from: string): readonly Ask[] =>
+  asks.filter((ask) => ask.from === from || ask.id === escalationOf(from));
+
+const escalationOf = (from: string): string => `${from}/escalation`;
 
 function finish(
   context: RunContext,
@@ -194,7 +234,6 @@ function renew(
       ...context.adjustments,
       [task]: { choice: after, trimmed: adjustment.trimmed || plan.change.context === "trimmed", issues, changes },
     },
-    asks: withoutAsks(context.asks, from),
   };
   return step(adjusted, emit(adjusted, { type: "task.retrying", task, attempt, failure: why, changes: [...changes], wakeAt }), {
     do: "wake",
@@ -214,8 +253,10 @@ function suspendTask(context: RunContext, { task, attempt }: Attempt, why: Failu
   const { queue } = context;
   if (!queue) return step(context);
   const usd = accountOf(context, attemptId(task, attempt)).usd;
-  const back = wakeTask(retryTask(queue, { task, wakeAt: context.now, failure: why, usd }), task);
-  return step({ ...context, queue: back, suspension: why });
+  const wakeAt = context.now;
+  const back = wakeTask(retryTask(queue, { task, wakeAt, failure: why, usd }), task);
+  const next = { ...context, queue: back, suspension: why };
+  return step(next, emit(next, { type: "task.retrying", task, attempt, failure: why, changes: [], wakeAt }));
 }
 
 const isOptional = ({ plan }: RunContext, task: TaskId): boolean => plan?.tasks[taskIndex(task)]?.optional ?? false;
@@ -231,14 +272,9 @@ function lose(
 ): Step {
   const { queue, plan } = context;
   if (!queue || !plan) return step(context);
-  const from = attemptId(task, attempt);
-  const { usd } = accountOf(context, from);
-  const at = context.now;
-  const lost =
-    status === "failed"
-      ? failTask(queue, plan, { task, at, failure: why, usd })
-      : skipTask(queue, plan, { task, at, failure: why });
-  const next = { ...context, queue: lost, asks: withoutAsks(context.asks, from) };
+  const { usd } = accountOf(context, attemptId(task, attempt));
+  const loss = { task, at: context.now, failure: why, usd };
+  const next = { ...context, queue: status === "failed" ? failTask(queue, plan, loss) : skipAt(queue, plan, loss) };
   return step(next, ...lossEvents(next, queue, task));
 }
 
@@ -249,7 +285,7 @@ function escalate(context: RunContext, { task, attempt }: Attempt, why: Failure)
   const from = attemptId(task, attempt);
   const label = plan.tasks[taskIndex(task)]?.label ?? task;
   const ask: Ask = {
-    id: `${from}/escalation`,
+    id: escalationOf(from),
     kind: "escalation",
     from: null,
     text: `Task ${task} (${label}) failed ${attempt} times, last with ${why.code}: ${why.message} Try it again? No means that it fails.`,
@@ -260,7 +296,7 @@ function escalate(context: RunContext, { task, attempt }: Attempt, why: Failure)
   const next = {
     ...context,
     queue: askTask(queue, { task, failure: why, usd: accountOf(context, from).usd }),
-    asks: [...withoutAsks(context.asks, from), ask],
+    asks: [...context.asks, ask],
   };
   return step(next, emit(next, { type: "ask.opened", ask }));
 }

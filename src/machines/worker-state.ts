@@ -11,7 +11,7 @@ import type { Json } from "../core/json.ts";
 import { nextTurnStep } from "../core/policy.ts";
 import type { Policy } from "../core/policy.ts";
 import { oneLine } from "../core/text.ts";
-import { gaveUpReason, verifyFailed, workerFormat, workerPrompt } from "../prompts/worker.ts";
+import { gaveUpReason, told, verifyFailed, workerFormat, workerPrompt } from "../prompts/worker.ts";
 import type { PermissionRules } from "../protocol/command.ts";
 import type { ConversationOutcome } from "../protocol/message.ts";
 import { NO_SPEND } from "../protocol/spend.ts";
@@ -48,6 +48,8 @@ export interface WorkerContext extends WorkerInput {
   readonly evidence: readonly Evidence[];
   readonly committed: Committed | null;
   readonly verified: number;
+  /** What a person said while no conversation was there to hear it; the next one begins with it. */
+  readonly told: readonly string[];
   readonly failure: Failure | null;
   readonly spend: SpendTotals;
   readonly turns: number;
@@ -69,13 +71,13 @@ const MOST_TOOL_CALLS = 100;
 /** The first context. Safe on undefined input, since explorers build machines without any. */
 export function startWorker(input: WorkerInput | undefined): WorkerContext {
   const given = input ?? NOTHING;
-  const none = { talk: null, output: null, text: "", evidence: [], committed: null, verified: 0, failure: null };
+  const none = { talk: null, output: null, text: "", evidence: [], committed: null, verified: 0, told: [], failure: null };
   return { ...given, ...none, spend: NO_SPEND, turns: 0, toolCalls: 0, now: given.at };
 }
 
 /** The worker's conversation: a first one, or the same history taken up again after a failed verification. */
 export function openTalk(context: WorkerContext, rules: WorkerRules): WorkerContext {
-  return { ...context, talk: context.talk ? continued(context, context.talk) : firstTalk(context, rules) };
+  return { ...context, told: [], talk: context.talk ? continued(context, context.talk) : firstTalk(context, rules) };
 }
 
 /** Takes the conversation's end. */
@@ -183,7 +185,7 @@ function firstTalk(context: WorkerContext, { tools, policy }: WorkerRules): Conv
       tools: declared,
       format: workerFormat(card.name, card.outputSchema),
     },
-    messages: [{ role: "user", content: [{ type: "text", text: workerPrompt.user(data) }] }],
+    messages: [{ role: "user", content: [{ type: "text", text: workerPrompt.user(data) }, ...toldBlocks(context)] }],
     permissions: context.permissions,
     allowanceUsd: context.allowanceUsd,
     limits: { turns: card.maxTurns, toolCalls: MOST_TOOL_CALLS },
@@ -192,9 +194,11 @@ function firstTalk(context: WorkerContext, { tools, policy }: WorkerRules): Conv
   };
 }
 
+const toldBlocks = ({ told: texts }: WorkerContext) => texts.map((text) => ({ type: "text" as const, text: told(text) }));
+
 function continued(context: WorkerContext, talk: ConversationInput): ConversationInput {
   const text = verifyFailed(context.evidence);
-  const messages = [...talk.messages, { role: "user" as const, content: [{ type: "text" as const, text }] }];
+  const messages = [...talk.messages, { role: "user" as const, content: [{ type: "text" as const, text }, ...toldBlocks(context)] }];
   return { ...talk, messages, firstTurn: context.turns + 1, at: context.now };
 }
 

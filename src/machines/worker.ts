@@ -116,6 +116,9 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
         takeCommitted: base.assign(({ context, event }) =>
           event.type === "xstate.done.actor.commit" ? takeStep(context, event.output, (committed) => ({ committed })) : context,
         ),
+        keepMessage: base.assign(({ context, event }) =>
+          event.type === "worker.told" ? { told: [...context.told, event.text] } : {},
+        ),
         recordCrash: base.assign(({ context, event }) => {
           const { message, at } = effectErrorOf(event, context.now);
           return { failure: failure("WorkerCrashed", message), now: at };
@@ -139,6 +142,7 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
         "budget.asked": { actions: "passUp" },
         "conversation.held": { actions: "passUp" },
         "effect.part": { actions: "passPart" },
+        "worker.told": { actions: "keepMessage" },
       },
       states: {
         starting: { always: [{ guard: "hasNoWorkspace", target: "working" }, { target: "preparing" }] },

@@ -175,7 +175,8 @@ function ownPrice({ input, output, cacheRead = input, cacheWrite = input * 1.25 
   };
 }
 
-/** Finds or makes the endpoint of a model: models with the same address, key and abilities share one, named after the host. */
+/** Finds or makes the endpoint of a model: models with the same address, key and abilities share one, named after the first role that
+ * uses it: a name that stays when the address changes between a run and its resume. */
 function endpointOf(role: RoleDefaults, spec: DetailedModel, endpoints: Map<string, Endpoint>): string {
   const { baseURL, apiKey, caching, outputFormat } = spec;
   if (baseURL === undefined) {
@@ -192,12 +193,7 @@ function endpointOf(role: RoleDefaults, spec: DetailedModel, endpoints: Map<stri
   };
   const same = [...endpoints].find(([, other]) => JSON.stringify(other) === JSON.stringify(endpoint));
   if (same) return same[0];
-  const host = baseURL
-    .replace(/^https?:\/\//, "")
-    .replace(/[/?#].*$/, "")
-    .replace(/^.*@/, "");
-  const taken = [...endpoints.keys()].filter((name) => name === host || name.startsWith(`${host}#`)).length;
-  const name = taken === 0 ? host : `${host}#${taken + 1}`;
+  const name = role.name.replace("models.", "");
   endpoints.set(name, endpoint);
   return name;
 }

@@ -81,7 +81,7 @@ function globTool(rules: PermissionRules): Tool {
   return defineTool({
     name: "glob",
     description:
-      "Lists files of the workspace by a pattern such as src/**/*.ts, newest first, at most 200. Skips .git and node_modules.",
+      "Lists files of the workspace by a pattern such as src/**/*.ts, sorted by path, at most 200. Skips .git and node_modules.",
     class: "pure",
     input: z.strictObject({
       pattern: z.string().min(1).describe("Glob pattern, relative to path."),
@@ -90,7 +90,8 @@ function globTool(rules: PermissionRules): Tool {
     run: (input, environment) =>
       onPlace({ name: "glob", path: input.path ?? ".", rules, environment }, async (use, place) => {
         await refuseSpecial("glob", place);
-        return ok(await use({ ...input, path: place.real }));
+        // In a fresh copy all files are equally new; by path the answer is the same every time.
+        return ok(byFile((await use({ ...input, path: place.real })).split("\n")).join("\n"));
       }),
   });
 }
@@ -110,9 +111,15 @@ function grepTool(rules: PermissionRules): Tool {
         await refuseSpecial("grep", place);
         const found = (await use({ ...input, path: place.real })).split("\n");
         const shown = found.filter((line) => deniedBy(rules, { tool: "read", path: line.split(/:\d+:/, 1)[0] || "." }) === null);
-        return ok(shown.length > 0 ? shown.join("\n") : "no matches");
+        return ok(shown.length > 0 ? byFile(shown).join("\n") : "no matches");
       }),
   });
+}
+
+/** Lines sorted by the file that they begin with; lines of one file keep their order, remarks stay last. */
+function byFile(lines: readonly string[]): readonly string[] {
+  const fileOf = (line: string): string => (/^[[(…]/.test(line) ? "\uffff" : (line.split(/:\d+:/, 1)[0] ?? line));
+  return lines.toSorted((a, b) => (fileOf(a) < fileOf(b) ? -1 : fileOf(a) > fileOf(b) ? 1 : 0));
 }
 
 interface FileCall {

@@ -1,5 +1,5 @@
 // Plans written by hand, typed by the workers that carry them out: an unknown worker or a wrong input does not compile.
-import { QuatrainError } from "../core/errors.ts";
+import { QuatrainError, messageOf } from "../core/errors.ts";
 import type { Plan, Tier } from "../protocol/plan.ts";
 import { checkPlan, describeIssues } from "../queue/check-plan.ts";
 import type { Worker } from "./define-worker.ts";
@@ -35,14 +35,31 @@ export interface DefinedPlan<W extends readonly Worker[] = readonly Worker[]> {
   readonly plan: Plan;
 }
 
-/** Checks a hand-written plan. Throws QuatrainError "BadPlan" that lists everything that is wrong with it. */
+/** What a person writes is bounded by sense alone; the usual limits are for models. */
+const LIMITS = { tasks: 10_000, depth: 10_000, dependencies: 1_000_000, textLength: 200_000, listLength: 10_000 };
+
+/**
+ * Checks a hand-written plan (10,000 tasks at most). Throws QuatrainError "BadPlan" that lists everything that is wrong
+ * with it.
+ */
 export function definePlan<const W extends readonly Worker[]>(workers: W, tasks: readonly PlannedTask<W>[]): DefinedPlan<W> {
-  const drafts = tasks.map(({ dependsOn, outputFormat, ...task }) => ({
+  const drafts = tasks.map(({ dependsOn, outputFormat, input, ...task }) => ({
     ...task,
+    // A plan holds inputs as JSON text: a text that happens to look like JSON stays a text.
+    input: input === undefined || input === null ? null : textOf(input),
     depends_on: dependsOn ?? [],
     output_format: outputFormat ?? "",
   }));
-  const checked = checkPlan({ rationale: "", tasks: drafts }, { workers });
+  const checked = checkPlan({ rationale: "", tasks: drafts }, { workers, limits: LIMITS });
   if (!checked.ok) throw new QuatrainError("BadPlan", `The plan can't be carried out:\n${describeIssues(checked.issues)}`);
   return { workers, plan: checked.plan };
+}
+
+/** What can't be written as JSON is left to the check, which says so. */
+function textOf(input: unknown): string {
+  try {
+    return JSON.stringify(input) ?? "undefined";
+  } catch (error) {
+    return messageOf(error);
+  }
 }

@@ -2,12 +2,14 @@
 // The card (plain JSON) is what crosses into machines, prompts and events; schemas and functions stay here.
 import type { ActorLogic, AnyEventObject, Snapshot } from "xstate";
 import { z } from "zod";
-import { QuatrainError } from "../core/errors.ts";
+import { QuatrainError, messageOf } from "../core/errors.ts";
 import { apiSchema } from "../prompts/schema.ts";
+import { stableStringify } from "../core/json.ts";
 import type { Json } from "../core/json.ts";
 import type { DelegateInput, DelegateOutput } from "../protocol/delegate.ts";
-import type { Tier } from "../protocol/plan.ts";
-import type { Brief, EvidenceKind, WorkerCard } from "../protocol/work.ts";
+import { Tier } from "../protocol/plan.ts";
+import { EvidenceKind } from "../protocol/work.ts";
+import type { Brief, WorkerCard } from "../protocol/work.ts";
 
 /** What a `perform` function may use. */
 export interface WorkerTools {
@@ -65,7 +67,7 @@ interface ByMachine {
   readonly machine: DelegateLogic;
 }
 
-/** A worker definition. `In` and `Out` are its input and output. */
+/** A worker definition. `In` is what plans hand it, `Out` what its reports hold: both as JSON, before a schema's defaults and transforms. */
 export interface Worker<Name extends string = string, In = unknown, Out = unknown> {
   readonly name: Name;
   readonly card: WorkerCard;
@@ -84,49 +86,78 @@ const WRITING_TOOLS = new Set(["write", "edit", "bash"]);
 
 /**
  * Defines a worker. Throws QuatrainError "BadWorker" for a bad name, an empty description, a schema that JSON schema
- * can't express, or not exactly one of `instructions`, `perform`, `machine`.
+ * can't express, numbers out of range, or not exactly one of `instructions`, `perform`, `machine`.
  */
 export function defineWorker<const Name extends string, I extends z.ZodType = z.ZodNull, O extends z.ZodType = z.ZodString>(
   definition: Common<Name, I, O> & (ByModel | ByFunction<I, O> | ByMachine),
-): Worker<Name, z.output<I>, z.output<O>> {
-  const { name, description, input, output } = definition;
-  if (!/^[a-z][a-z0-9-]{0,47}$/.test(name)) {
-    throw new QuatrainError(
-      "BadWorker",
-      `A worker is named "${name}"; use lower-case letters, digits and dashes, beginning with a letter, 48 at most.`,
-    );
-  }
-  if (description.trim() === "")
-    throw new QuatrainError("BadWorker", `Worker "${name}" has no description; the planner chooses by it.`);
+): Worker<Name, z.input<I>, z.input<O>> {
+  const { name, input, output } = definition;
+  checkDefinition(definition);
   checkOutputSchema(name, output);
-  const ways = ["instructions", "perform", "machine"].filter((way) => way in definition);
-  if (ways.length !== 1) {
-    throw new QuatrainError(
-      "BadWorker",
-      `Worker "${name}" needs exactly one of instructions, perform and machine; it has ${ways.join(" and ") || "none"}.`,
-    );
-  }
   return {
     name,
     card: cardOf(definition),
     checkInput: (value) => issuesOf(input ?? z.null(), value),
     checkOutput: (value) => issuesOf(output ?? z.string(), value),
-    ...("perform" in definition ? { perform: performOf(definition, input) } : {}),
-    ...("machine" in definition ? { machine: definition.machine } : {}),
+    ...(isByFunction(definition) ? { perform: performOf(definition, input) } : {}),
+    ...("machine" in definition && definition.machine !== undefined ? { machine: definition.machine } : {}),
   };
+}
+
+const isByFunction = <I extends z.ZodType, O extends z.ZodType>(
+  definition: ByModel | ByFunction<I, O> | ByMachine,
+): definition is ByFunction<I, O> => "perform" in definition && definition.perform !== undefined;
+
+const isByModel = (definition: object): definition is ByModel =>
+  "instructions" in definition && definition.instructions !== undefined;
+
+/** What the types say, for those who write JavaScript, and what types can't say. */
+const Definition = z.looseObject({
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,47}$/, "use lower-case letters, digits and dashes, beginning with a letter, 48 at most"),
+  description: z.string().regex(/\S/, "say what it is good at, the planner chooses by it"),
+  instructions: z.string().optional(),
+  tools: z.array(z.string()).optional(),
+  acceptance: z.array(z.string().min(1)).optional(),
+  evidence: EvidenceKind.optional(),
+  tier: Tier.optional(),
+  cap: z.int().min(1).optional(),
+  maxTurns: z.int().min(1).optional(),
+});
+
+function checkDefinition(definition: { readonly name: string }): void {
+  const checked = Definition.safeParse(definition);
+  if (!checked.success) {
+    const [issue] = checked.error.issues;
+    const field = String(issue?.path[0] ?? "definition");
+    const given = Object.entries(definition).find(([name]) => name === field)?.[1] as unknown;
+    throw new QuatrainError(
+      "BadWorker",
+      `Worker "${definition.name}": ${field} is ${stableStringify(given)}: ${issue?.message ?? "not understood"}.`,
+    );
+  }
+  const ways = Object.entries(definition).flatMap(([name, value]) =>
+    ["instructions", "perform", "machine"].includes(name) && value !== undefined ? [name] : [],
+  );
+  if (ways.length === 1) return;
+  throw new QuatrainError(
+    "BadWorker",
+    `Worker "${definition.name}" needs exactly one of instructions, perform and machine; it has ${ways.join(" and ") || "none"}.`,
+  );
 }
 
 function cardOf<I extends z.ZodType, O extends z.ZodType>(
   definition: Common<string, I, O> & (ByModel | ByFunction<I, O> | ByMachine),
 ): WorkerCard {
   const { name, description, acceptance = [], cap = null } = definition;
-  const byModel = "instructions" in definition ? definition : undefined;
+  const byModel = isByModel(definition) ? definition : undefined;
   const tools = byModel ? (byModel.tools ?? ALL_TOOLS) : [];
   const writes = tools.some((tool) => WRITING_TOOLS.has(tool));
   return {
     name,
     description,
-    kind: byModel ? "model" : "perform" in definition ? "perform" : "machine",
+    kind: byModel ? "model" : isByFunction(definition) ? "perform" : "machine",
     instructions: byModel?.instructions ?? "",
     tools,
     evidence: definition.evidence ?? (writes ? "files" : "schema"),
@@ -172,8 +203,13 @@ function performOf<I extends z.ZodType, O extends z.ZodType>(definition: ByFunct
 }
 
 function issuesOf(schema: z.ZodType, value: Json): readonly string[] {
-  const checked = schema.safeParse(value);
-  return checked.success
-    ? []
-    : checked.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message));
+  try {
+    const checked = schema.safeParse(value);
+    return checked.success
+      ? []
+      : checked.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message));
+  } catch (error) {
+    // A refinement or transform of the author's threw, or is asynchronous.
+    return [`it could not be checked: ${messageOf(error)}`];
+  }
 }

@@ -10,7 +10,9 @@ import { runExample, says, stage } from "./run-example.ts";
 interface Told {
   readonly type: string;
   readonly name?: string;
-  readonly snapshot?: { readonly context?: { readonly queue?: { readonly tasks?: readonly { readonly label: string }[] } | null } };
+  readonly snapshot?: {
+    readonly context?: { readonly queue?: { readonly tasks?: readonly { readonly label: string }[] } | null };
+  };
 }
 
 it("07: a viewer meets the orchestrator, every worker and the task queue, but no key", async () => {

@@ -17,7 +17,9 @@ export const says =
   () => ({ content: [text] });
 
 /** A planner that answers with tasks of the built-in workers; of a task only what matters is given. */
-export const plans = (tasks: readonly { readonly label: string; readonly worker: string; readonly [field: string]: unknown }[]): Brain =>
+export const plans = (
+  tasks: readonly { readonly label: string; readonly worker: string; readonly [field: string]: unknown }[],
+): Brain =>
   says(
     JSON.stringify({
       rationale: "as scripted",
@@ -52,7 +54,11 @@ export function stage(voices: Voices, models: readonly string[] = []): Promise<S
 }
 
 /** Loads an example with the stand-in as its API and returns what it printed, line by line. Each can be run once a process. */
-export async function runExample(name: string, server: StandIn, environment: Readonly<Record<string, string>> = {}): Promise<string[]> {
+export async function runExample(
+  name: string,
+  server: StandIn,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<string[]> {
   const printed: string[] = [];
   const variables = { ANTHROPIC_BASE_URL: server.url, ANTHROPIC_API_KEY: "stand-in-key", ...environment };
   for (const [variable, value] of Object.entries(variables)) vi.stubEnv(variable, value);

@@ -132,6 +132,7 @@ describe("losses", () => {
     const cause = { code: "Refused" as const, message: "deep down", retryable: true };
     const outcome = { kind: "failed", failure: { code: "Rejected", message: "no", retryable: false, cause }, spend: run.context.spend, at: 2_000 };
     run.actor.send({ type: "xstate.done.actor.worker:t1#1", actorId: "worker:t1#1", output: outcome } as never);
+    run.bury();
     expect(run.output).toMatchObject({ outcome: "failed", failure: { code: "Rejected" } });
   });
 });

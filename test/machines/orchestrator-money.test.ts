@@ -36,15 +36,16 @@ describe("money", () => {
   });
 
   it("for the synthesis is kept from the tasks", () => {
-    const run = withBudget(0.016);
+    const run = withBudget(0.02, planOf({ a: {} }));
+    const { accounts, spend } = run.context;
+    expect(accounts["t1#1"]?.reservedUsd).toBeLessThanOrEqual(0.02 * 0.75);
+    expect(spend.usd).toBe(0);
     run.finish("t1#1");
-    run.finish("t2#1");
     expect(run.phase).toBe("synthesizing");
-    const [request] = run.hands.requests.slice(-1);
-    expect(request?.parameters.choice.maxTokens).toBeGreaterThanOrEqual(500);
     run.hands.answer("synthesis", "done");
     expect(run.output).toMatchObject({ outcome: "complete", budgetReached: false });
-    expect(run.output.spend.usd).toBeLessThan(0.016);
+    const tight = withBudget(accounts["t1#1"]!.reservedUsd * 1.2, planOf({ a: {} }));
+    expect(tight.output).toMatchObject({ outcome: "failed", budgetReached: true });
   });
 
   it("that can't come any more is refused: what has not started is skipped, and the answer tells what there is", () => {
@@ -134,18 +135,18 @@ describe("a run whose budget is used up", () => {
     const run = broke();
     run.command({ type: "task.retry", task: "t1" });
     for (const task of ["t2", "t3"]) run.command({ type: "run.tell", text: "stop", task });
-    expect(run.output.tasks.map(({ status }) => status)).toEqual(["skipped", "finished", "finished"]);
+    expect(run.output.tasks.map(({ status }) => status)).toEqual(["failed", "finished", "finished"]);
+    expect(run.letters).toEqual(["person: task.retry (the budget is used up)"]);
   });
 
-  it("does not start a task for whose sake a person was asked", () => {
+  it("asks nobody any more about a task that it can't start", () => {
     const run = new RunByHand(
       { plan: planOf({ p: { worker: "parrot" }, a: { after: ["s"] }, s: { worker: "parrot" } }), options: { budgetUsd: 0.005, asks: "wait" } },
       { policy: { attempts: 1 } },
     );
     run.command({ type: "run.tell", text: "fail", task: "t1" });
     run.command({ type: "run.tell", text: "stop", task: "t3" });
-    expect(run.statuses).toBe("asking failed finished");
-    run.command({ type: "ask.answer", ask: "t1#1/escalation", decision: "approve" });
+    expect(run.all("ask.closed")).toMatchObject([{ ask: "t1#1/escalation", by: "policy" }]);
     expect(run.output.tasks.map(({ status }) => status)).toEqual(["skipped", "failed", "finished"]);
   });
 });

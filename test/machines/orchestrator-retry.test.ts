@@ -40,8 +40,7 @@ describe("the next attempt", () => {
     const waitOf = (seed: number) => {
       const run = new RunByHand({ plan: one, seed });
       wear(run, "t1#1", "NetworkFault");
-      const [{ wakeAt, at }] = run.all("task.retrying") as [{ wakeAt: number; at: number }];
-      return wakeAt - at;
+      return run.all("task.retrying").reduce((sum, { wakeAt, at }) => sum + wakeAt - at, 0);
     };
     const waits = [1, 2, 3, 4, 5].map(waitOf);
     expect(waits).toEqual([1, 2, 3, 4, 5].map(waitOf));

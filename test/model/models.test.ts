@@ -32,8 +32,8 @@ describe("models by role", () => {
 
   it("lets tiers follow the roles, so that a model of one's own does all the work it is given", () => {
     const { tiers } = resolveModels({ worker: local, router: { ...local, maxTokens: 9, effort: "low" } }, NOW);
-    expect(short(tiers.sonnet)).toBe("127.0.0.1:8080/qwen/-");
-    expect(tiers.haiku).toMatchObject({ endpoint: "127.0.0.1:8080", maxTokens: 16_000, effort: null });
+    expect(short(tiers.sonnet)).toBe("worker/qwen/-");
+    expect(tiers.haiku).toMatchObject({ endpoint: "worker", maxTokens: 16_000, effort: null });
     expect(resolveModels({ tiers: { opus: "claude-fable-5-2" } }, NOW).tiers.opus.model).toBe("claude-fable-5-2");
   });
 
@@ -45,16 +45,17 @@ describe("models by role", () => {
       orchestrator: { ...local, apiKey: "another" },
     };
     const { endpoints, ...choices } = resolveModels(options, NOW);
-    expect(Object.keys(endpoints)).toEqual(["127.0.0.1:8080", "127.0.0.1:8080#2"]);
+    expect(Object.keys(endpoints)).toEqual(["orchestrator", "worker"]);
     expect(choices.worker.endpoint).toBe(choices.router.endpoint);
     expect(choices.worker.endpoint).not.toBe(choices.orchestrator.endpoint);
     expect(JSON.stringify(choices)).not.toContain(secret);
     expect(endpoints[choices.worker.endpoint]).toEqual({ baseURL: local.baseURL, apiKey: secret });
   });
 
-  it("names an endpoint by its host, without user and password", () => {
-    const { worker } = resolveModels({ worker: { model: "m", baseURL: "https://me:pass@gate.example:8443/v1?x=1" } }, NOW);
-    expect(worker.endpoint).toBe("gate.example:8443");
+  it("names an endpoint by its role, so that a resumed run finds it at another address", () => {
+    const named = (port: number) => resolveModels({ worker: { model: "m", baseURL: `https://me:pass@gate.example:${port}/v1` } }, NOW);
+    expect(named(8443).worker).toEqual(named(9443).worker);
+    expect(Object.keys(named(9443).endpoints)).toEqual(["worker"]);
   });
 
   it("prices by own numbers, by the table, or not at all", () => {

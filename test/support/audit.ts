@@ -8,7 +8,7 @@ import type { RunEvent } from "../../src/protocol/run-event.ts";
 import { countOf } from "../../src/queue/state.ts";
 import type { RunSnapshot, SimulatedRun, TimedCommand } from "./simulate.ts";
 
-type Fate = "open" | "running" | "finished" | "failed" | "skipped";
+type Fate = "open" | "asking" | "running" | "finished" | "failed" | "skipped";
 
 const SLACK_USD = 1e-9;
 
@@ -62,7 +62,7 @@ export class RunAuditor {
         this.#fates.set(event.task, "open");
         break;
       case "ask.opened":
-        if (event.ask.kind === "escalation") this.#fates.set(event.ask.id.replace(/#.*/, ""), "open");
+        if (event.ask.kind === "escalation") this.#fates.set(event.ask.id.replace(/#.*/, ""), "asking");
         break;
       case "turn.completed":
       case "turn.failed":

@@ -1,0 +1,90 @@
+// Every reachable state of the orchestrator's chart on a diamond of four tasks, and what must hold in each; and that a
+// mistake in any of five rules would be found, with the shortest way to it.
+import { describe, expect, it } from "vitest";
+import { taskIndex } from "../../src/core/ids.ts";
+import { runInput } from "../support/cast.ts";
+import { explore, witness } from "../support/explore.ts";
+import type { Explored, RunChartEvent } from "../support/explore.ts";
+import { mutants } from "../support/mutants.ts";
+import { diamond } from "../support/plans.ts";
+import type { RunSnapshot } from "../support/simulate.ts";
+
+const inputOf = (concurrency: number) => runInput({ plan: diamond, options: { concurrency } });
+const settled = new Set(["finished", "failed", "skipped"]);
+
+/** The first promise that a state breaks. */
+function brokenIn({ context, children, status }: RunSnapshot): string | undefined {
+  const { queue, options } = context;
+  const tasks = queue?.tasks ?? [];
+  const running = tasks.filter((task) => task.status === "running");
+  const alive = Object.keys(children).filter((id) => id.startsWith("worker:")).toSorted();
+  if (running.length > options.concurrency) return "too many tasks run";
+  if (running.some((task) => !mayRun(context, task.id))) return "a task runs before what it needs is finished";
+  if (tasks.some(({ attempts }) => attempts > 2)) return "a task has more attempts than it may have";
+  if (status === "active" && alive.join() !== running.map(({ id, attempts }) => `worker:${id}#${attempts}`).toSorted().join()) return "live workers and running tasks differ";
+  for (const [name, count] of Object.entries(queue?.counts ?? {})) {
+    if (tasks.filter((task) => task.status === name).length !== count) return `the count of ${name} is wrong`;
+  }
+  if (tasks.some((task) => task.status === "finished" && !context.reports[taskIndex(task.id)])) return "a report is lost";
+  if (status === "done" && !tasks.every((task) => settled.has(task.status))) return "the run ended before its tasks";
+  if (status === "done" && context.outcome === null) return "the run ended without an outcome";
+  return undefined;
+}
+
+function mayRun({ plan, queue }: RunSnapshot["context"], id: string): boolean {
+  return (plan?.tasks[taskIndex(id)]?.dependencies ?? []).every((edge) => queue?.tasks[taskIndex(edge.task)]?.status === "finished");
+}
+
+/** States that are not the end and that nothing but a command leads on from. */
+function deadlocks(states: readonly Explored[]): readonly string[] {
+  const isCommand = (event: RunChartEvent) => /^(run|task|ask|plan)\./.test(event.type);
+  return states
+    .filter(({ state, key, leads }) => state.status === "active" && !state.hasTag("hold") && !leads.some(({ event, to }) => to !== key && !isCommand(event)))
+    .map(({ key }) => key);
+}
+
+describe("every state of a diamond", () => {
+  it.each([
+    [1, 130],
+    [2, 140],
+  ])("keeps every promise with %i at once", (concurrency, floor) => {
+    const states = explore({ input: inputOf(concurrency) });
+    expect(states.length).toBeGreaterThan(floor);
+    expect(states.flatMap(({ key, state }) => (brokenIn(state) ? [`${brokenIn(state)}: ${key}`] : []))).toEqual([]);
+    expect(deadlocks(states)).toEqual([]);
+    const ends = states.filter(({ state }) => state.status === "done").map(({ state }) => state.context.outcome);
+    expect([...new Set(ends)].toSorted()).toEqual(["complete", "failed", "partial"]);
+  });
+
+  it("keeps every promise whatever people command", () => {
+    const at = 0;
+    const commands: readonly RunChartEvent[] = [
+      { type: "run.pause", at },
+      { type: "run.resume", at },
+      { type: "run.cancel", at },
+      ...["t1", "t2", "t4"].map((task) => ({ type: "task.skip" as const, task, at })),
+    ];
+    const states = explore({ input: inputOf(2), commands, stale: false });
+    expect(states.length).toBeGreaterThan(700);
+    expect(states.flatMap(({ key, state }) => (brokenIn(state) ? [`${brokenIn(state)}: ${key}`] : []))).toEqual([]);
+    expect(deadlocks(states)).toEqual([]);
+  });
+
+  it("comes to its end from everywhere", () => {
+    const states = explore({ input: inputOf(2) });
+    const ends = new Set(states.filter(({ state }) => state.status === "done").map(({ key }) => key));
+    for (let before = -1; before !== ends.size; ) {
+      before = ends.size;
+      for (const { key, leads } of states) if (leads.some(({ to }) => ends.has(to))) ends.add(key);
+    }
+    expect(states.filter(({ key }) => !ends.has(key))).toEqual([]);
+  });
+});
+
+describe("a mistake in a rule is found with the shortest way to it:", () => {
+  it.each(mutants)("$name", ({ machine, concurrency, stale, way }) => {
+    const states = explore({ input: inputOf(concurrency), machine, stale });
+    const stuck = new Set(deadlocks(states));
+    expect(witness(states, ({ key, state }) => brokenIn(state) !== undefined || stuck.has(key))).toEqual(way);
+  });
+});
