@@ -1,55 +1,22 @@
 // The orchestrator as the XState machine it is: createActor, subscribe, provide, getPersistedSnapshot, toPromise.
 // Every plan of more than one task waits for a person here. While it waits it is plain JSON: nothing runs, nothing is paid.
 // The tasks are done by a function; the closing answer is a model's, so this needs ANTHROPIC_API_KEY.
-import { createWorld, definePlan, defineWorker } from "quatrain";
-import { memoryHost } from "quatrain/host";
-import { createOrchestrator } from "quatrain/machines";
-import type { RunInput } from "quatrain/machines";
-import { resolveModels } from "quatrain/model";
+import { definePlan, defineWorker, prepareRun } from "quatrain";
 import { createActor, toPromise, waitFor } from "xstate";
 import type { Snapshot } from "xstate";
 
 const shout = defineWorker({ name: "shout", description: "Repeats loudly.", perform: ({ task }) => task.toUpperCase() });
-const workers = [shout];
-const { plan } = definePlan(workers, [
-  { label: "hello", worker: "shout", task: "hello" },
-  { label: "world", worker: "shout", task: "world", dependsOn: ["hello"] },
-]);
+const plan = definePlan(
+  [shout],
+  [
+    { label: "hello", worker: "shout", task: "hello" },
+    { label: "world", worker: "shout", task: "world", dependsOn: ["hello"] },
+  ],
+);
 
-const { endpoints, ...models } = resolveModels();
-const permissions = { allow: [], ask: [], deny: [] };
-const input: RunInput = {
-  runId: "r-1",
-  request: "Greet the world, loudly.",
-  mode: "orchestrate",
-  plan,
-  models,
-  options: {
-    concurrency: 4,
-    maxTasks: 40,
-    review: true,
-    asks: "wait",
-    permissions,
-    budgetUsd: null,
-    hasWorkspace: false,
-  },
-  world: { workspace: null, workers: ["shout"] },
-  at: Date.now(),
-  seed: 1,
-};
-
-// A world gives the effects (model, tools, files) their ports; the machine takes them like any XState actors.
-const world = createWorld({
-  runId: input.runId,
-  workers,
-  workspacePath: null,
-  store: null,
-  endpoints,
-  clock: memoryHost().clock,
-  maxTasks: 40,
-  permissions,
-});
-const machine = createOrchestrator({ workers, ports: world.ports }).provide({
+// What `orchestrate` would start: the world's machines are those of createOrchestrator({ workers, ports }), bound to it.
+const { world, input } = prepareRun(plan, { review: true, asks: "wait" });
+const machine = world.machines.orchestrator.provide({
   guards: { needsNoReview: ({ context }) => context.plan?.tasks.length === 1 },
 });
 

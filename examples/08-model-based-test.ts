@@ -1,10 +1,8 @@
 // A test that is generated from the machine: every path through every order in which the workers of a plan can end,
 // well or badly. Nothing is started; xstate/graph walks the chart's pure transitions, and results are fed as events.
 import assert from "node:assert/strict";
-import { definePlan, defineWorker } from "quatrain";
-import { createOrchestrator } from "quatrain/machines";
-import type { OrchestratorMachine, RunContext, RunInput } from "quatrain/machines";
-import { resolveModels } from "quatrain/model";
+import { definePlan, defineWorker, prepareRun } from "quatrain";
+import type { OrchestratorMachine, RunContext } from "quatrain/machines";
 import type { EventFromLogic, SnapshotFrom } from "xstate";
 import { getShortestPaths } from "xstate/graph";
 
@@ -12,7 +10,7 @@ type Snapshot = SnapshotFrom<OrchestratorMachine>;
 type Event = EventFromLogic<OrchestratorMachine>;
 
 const step = defineWorker({ name: "step", description: "Does a step.", perform: () => "done" });
-const { plan } = definePlan(
+const defined = definePlan(
   [step],
   [
     { label: "top", worker: "step", task: "top" },
@@ -23,26 +21,7 @@ const { plan } = definePlan(
 );
 
 const CONCURRENCY = 2;
-const { endpoints: _endpoints, ...models } = resolveModels();
-const input: RunInput = {
-  runId: "r-1",
-  request: "A diamond.",
-  mode: "orchestrate",
-  plan,
-  models,
-  options: {
-    concurrency: CONCURRENCY,
-    maxTasks: 4,
-    review: false,
-    asks: "deny",
-    permissions: { allow: [], ask: [], deny: [] },
-    budgetUsd: null,
-    hasWorkspace: false,
-  },
-  world: { workspace: null, workers: ["step"] },
-  at: 0,
-  seed: 1,
-};
+const { input } = prepareRun(diamond, { concurrency: CONCURRENCY, model: scriptedModel({}) });
 
 /** What can happen next: each live child ends, workers well or badly. To the types ends are `xstate.done.actor.*`. */
 function whatMayHappen({ children, context }: Snapshot): readonly Event[] {
@@ -94,7 +73,7 @@ const keyOf = ({ value, status, context, children }: Snapshot): string =>
     Object.keys(children).toSorted(),
   ]);
 
-const paths = getShortestPaths(createOrchestrator({ workers: [step] }), {
+const paths = getShortestPaths(world.machines.orchestrator, {
   input,
   events: whatMayHappen,
   serializeState: keyOf,
@@ -114,7 +93,7 @@ for (const { state } of paths) {
     "one live worker for each running task, and no other",
   );
   for (const { id } of running) {
-    const needed = plan.tasks.find((task) => task.id === id)?.dependencies ?? [];
+    const needed = diamond.plan.tasks.find((task) => task.id === id)?.dependencies ?? [];
     for (const { task, kind } of needed) {
       const end = tasks.find((one) => one.id === task)?.status;
       assert.ok(end === "finished" || (kind === "soft" && (end === "failed" || end === "skipped")), `${id} waits for ${task}`);

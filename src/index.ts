@@ -7,8 +7,9 @@ export type { OpenOptions, RunSummary, StoreOptions } from "./run/open-run.ts";
 export type { Run, RunResult, TaskResultOf } from "./run/run.ts";
 export type { EventStream } from "./run/event-log.ts";
 export type { Answer, OrchestrateOptions, SharedOptions } from "./run/options.ts";
-export { createWorld } from "./run/world.ts";
-export type { World, WorldOptions } from "./run/world.ts";
+export { prepareRun } from "./run/prepare.ts";
+export type { PreparedRun } from "./run/prepare.ts";
+export type { World } from "./run/world.ts";
 
 // Workers and plans
 export { defineWorker } from "./workers/define-worker.ts";

@@ -19,7 +19,9 @@ export function drawMachine({ root }) {
   const lines = Object.values(root.states).flatMap((node) => drawState(node, { drawn, edges, indent: "  " }));
   const start = stopsOf(root.initial.target[0], drawn, "").map(([target]) => `  [*] --> ${nameOf(target)}`);
   const outer = edges.filter(({ from }) => from.parent === root).map((edge) => `  ${drawEdge(edge)}`);
-  const ends = [...drawn].filter((node) => node.parent === root && node.type === "final").map((node) => `  ${nameOf(node)} --> [*]`);
+  const ends = [...drawn]
+    .filter((node) => node.parent === root && node.type === "final")
+    .map((node) => `  ${nameOf(node)} --> [*]`);
   return ["stateDiagram-v2", ...start, ...lines, ...outer, ...ends].join("\n");
 }
 
@@ -44,7 +46,8 @@ function drawState(node, { drawn, edges, indent }) {
   return [`${indent}state ${nameOf(node)} {`, ...start, ...inside, `${indent}}`];
 }
 
-const drawEdge = ({ from, to, labels }) => `${nameOf(from)} --> ${nameOf(to)}${labels.length > 0 ? ` : ${labels.join(", ")}` : ""}`;
+const drawEdge = ({ from, to, labels }) =>
+  `${nameOf(from)} --> ${nameOf(to)}${labels.length > 0 ? ` : ${labels.join(", ")}` : ""}`;
 
 /** Edges between drawn states, one for each pair; an edge that leaves a composite state is drawn from its rim. */
 function edgesBetween(root, all, drawn) {
@@ -87,7 +90,12 @@ function stopsOf(node, drawn, label, seen = new Set()) {
 /** True for a state that nobody rests in: it passes on at once, in every case. */
 function isPassed(node) {
   const always = node.always ?? [];
-  return node.type === "atomic" && node.invoke.length === 0 && always.some(({ guard }) => !guard) && always.every(({ target }) => target);
+  return (
+    node.type === "atomic" &&
+    node.invoke.length === 0 &&
+    always.some(({ guard }) => !guard) &&
+    always.every(({ target }) => target)
+  );
 }
 
 const shown = (node, drawn) => (drawn.has(node) || !node.parent ? node : shown(node.parent, drawn));

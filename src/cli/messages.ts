@@ -17,7 +17,8 @@ export function errorText(error: unknown): string {
 }
 
 /** A failure in one line: code and message. */
-export const failureText = (failure: Failure, length = 300): string => `${failure.code}: ${safe(inFlags(failure.message), length)}`;
+export const failureText = (failure: Failure, length = 300): string =>
+  `${failure.code}: ${safe(inFlags(failure.message), length)}`;
 
 const WORDS: readonly (readonly [RegExp, string])[] = [
   [/with the option store\b/g, "with --state-dir"],

@@ -18,7 +18,10 @@ export interface PlainMemory {
 export const NO_MEMORY: PlainMemory = { startedAt: null, workers: {} };
 
 /** The lines of one event (often one, sometimes none), each with its time since the start, and the memory after it. */
-export function plainLines(memory: PlainMemory, event: NumberedEvent): { readonly memory: PlainMemory; readonly lines: readonly string[] } {
+export function plainLines(
+  memory: PlainMemory,
+  event: NumberedEvent,
+): { readonly memory: PlainMemory; readonly lines: readonly string[] } {
   const next = remember(memory, event);
   const time = `${((event.at - (next.startedAt ?? event.at)) / 1000).toFixed(1)}s`.padStart(8);
   return { memory: next, lines: textsOf(event, next).map((text) => `${time}  ${text}`) };
@@ -53,15 +56,25 @@ function textsOf(event: NumberedEvent, { workers }: PlainMemory): readonly strin
     case "ask.opened":
       return [`${event.ask.from === null ? "[run]" : who(event.ask.from)} asks (${event.ask.id}): ${safe(event.ask.text)}`];
     case "ask.closed":
-      return [`[run] ${event.ask}: ${event.decision === "approve" ? "approved" : "rejected"} by ${event.by}${event.text === null ? "" : `, ${safe(event.text)}`}`];
+      return [
+        `[run] ${event.ask}: ${event.decision === "approve" ? "approved" : "rejected"} by ${event.by}${event.text === null ? "" : `, ${safe(event.text)}`}`,
+      ];
     case "task.started":
-      return [`${task(event.task)} attempt ${event.attempt}${event.model === null ? "" : ` on ${event.model}`}${changesText(event.changes)}`];
+      return [
+        `${task(event.task)} attempt ${event.attempt}${event.model === null ? "" : ` on ${event.model}`}${changesText(event.changes)}`,
+      ];
     case "task.progressed":
-      return event.note === "" && event.state !== "verifying" ? [] : [`${task(event.task)} ${event.state}${event.note === "" ? "" : `: ${safe(event.note)}`}`];
+      return event.note === "" && event.state !== "verifying"
+        ? []
+        : [`${task(event.task)} ${event.state}${event.note === "" ? "" : `: ${safe(event.note)}`}`];
     case "task.retrying":
-      return [`${task(event.task)} attempt ${event.attempt} failed (${failureText(event.failure)}); again ${inTime(event)}${changesText(event.changes)}`];
+      return [
+        `${task(event.task)} attempt ${event.attempt} failed (${failureText(event.failure)}); again ${inTime(event)}${changesText(event.changes)}`,
+      ];
     case "task.finished":
-      return [`${task(event.task)} finished in ${durationText(event.durationMs)}, ${moneyText(event.usd)}${event.files.length > 0 ? `, ${plural(event.files.length, "file")}` : ""}: ${safe(event.summary)}`];
+      return [
+        `${task(event.task)} finished in ${durationText(event.durationMs)}, ${moneyText(event.usd)}${event.files.length > 0 ? `, ${plural(event.files.length, "file")}` : ""}: ${safe(event.summary)}`,
+      ];
     case "task.failed":
       return [`${task(event.task)} failed: ${failureText(event.failure)}`];
     case "task.skipped":
@@ -69,7 +82,9 @@ function textsOf(event: NumberedEvent, { workers }: PlainMemory): readonly strin
     case "phase.retrying":
       return [`[${event.phase}] failed (${failureText(event.failure)}); again ${inTime(event)}`];
     case "turn.failed":
-      return [`${who(event.conversation)} turn ${event.turn} failed (${failureText(event.failure)})${event.wakeAt === null ? "" : `; again ${inTime({ at: event.at, wakeAt: event.wakeAt })}`}`];
+      return [
+        `${who(event.conversation)} turn ${event.turn} failed (${failureText(event.failure)})${event.wakeAt === null ? "" : `; again ${inTime({ at: event.at, wakeAt: event.wakeAt })}`}`,
+      ];
     case "turn.lost":
       return [`${who(event.conversation)} a turn was lost when the run stopped and is paid again (${moneyText(event.usd)})`];
     case "tool.started":
@@ -79,13 +94,17 @@ function textsOf(event: NumberedEvent, { workers }: PlainMemory): readonly strin
     case "conversation.held":
       return [`${who(event.conversation)} held: ${failureText(event.failure)}`];
     case "conflict.found":
-      return [`[run] conflict: ${safe(event.path)} was changed by ${event.tasks.join(" and ")}; the version of ${event.kept} is kept`];
+      return [
+        `[run] conflict: ${safe(event.path)} was changed by ${event.tasks.join(" and ")}; the version of ${event.kept} is kept`,
+      ];
     case "budget.reached":
       return [`[run] budget reached: ${moneyText(event.spentUsd)} of ${moneyText(event.limitUsd)} is spent, nothing new starts`];
     case "letter.dropped":
       return [`[run] dropped: ${safe(event.what, 60)} of ${safe(event.from, 60)} (${safe(event.reason)})`];
     case "run.finished":
-      return [`[run] ${event.outcome === "complete" || event.outcome === "partial" ? `done: ${event.outcome}` : event.outcome}${because(event.failure)}`];
+      return [
+        `[run] ${event.outcome === "complete" || event.outcome === "partial" ? `done: ${event.outcome}` : event.outcome}${because(event.failure)}`,
+      ];
     case "turn.started":
     case "turn.completed":
       return [];
@@ -107,4 +126,5 @@ function planTexts({ tasks, criticalPath, rationale }: Extract<NumberedEvent, { 
 
 const because = (failure: Failure | null): string => (failure === null ? "" : ` (${failureText(failure)})`);
 const changesText = (changes: readonly string[]): string => (changes.length === 0 ? "" : `, with ${safe(changes.join(", "))}`);
-const inTime = ({ at, wakeAt }: { readonly at: number; readonly wakeAt: number }): string => (wakeAt <= at ? "at once" : `in ${durationText(wakeAt - at)}`);
+const inTime = ({ at, wakeAt }: { readonly at: number; readonly wakeAt: number }): string =>
+  wakeAt <= at ? "at once" : `in ${durationText(wakeAt - at)}`;

@@ -22,7 +22,9 @@ export function planLines(context: RunContext): readonly string[] {
       fitToCells(safe(task.label, 60), labelCells),
       usd === null ? "no price known" : `at most ${moneyText(usd)}`,
       afterText(task),
-    ].join("  ").trimEnd();
+    ]
+      .join("  ")
+      .trimEnd();
   });
   const steps = [...new Set(levels)].toSorted((a, b) => a - b);
   return [
@@ -39,7 +41,12 @@ export function planData(context: RunContext): PlanData {
   const { plan } = context;
   const ceilings = costCeilings(context);
   const tasks = (plan?.tasks ?? []).map((task, at) => ({ ...task, worstCaseUsd: ceilings.tasks[at] ?? null }));
-  return { rationale: plan?.rationale ?? "", tasks, criticalPath: plan ? criticalPath(plan).tasks : [], worstCaseUsd: ceilings.totalUsd };
+  return {
+    rationale: plan?.rationale ?? "",
+    tasks,
+    criticalPath: plan ? criticalPath(plan).tasks : [],
+    worstCaseUsd: ceilings.totalUsd,
+  };
 }
 
 /** A plan with its bounds. */

@@ -62,11 +62,19 @@ function addRunning(program: Command, io: Io, keep: Keep): void {
   withRunFlags(run).action(async (words: string[], flags: object) =>
     keep(async () => (await import("./commands/run.ts")).runCommand(words.join(" "), flags, io))(),
   );
-  const plan = program.command("plan").description("only make the plan: its graph, longest path and worst-case cost").argument("<request...>", "what is to be done, in words");
+  const plan = program
+    .command("plan")
+    .description("only make the plan: its graph, longest path and worst-case cost")
+    .argument("<request...>", "what is to be done, in words");
   withRunFlags(plan)
     .option("--keep", "keep the plan, so that resume carries it out")
-    .action(async (words: string[], flags: object) => keep(async () => (await import("./commands/plan.ts")).planCommand(words.join(" "), flags, io))());
-  const resume = program.command("resume").description("take a run up where it stopped (or apply the result of an ended one)").argument("[run]", "id of the run; the newest open one if left out");
+    .action(async (words: string[], flags: object) =>
+      keep(async () => (await import("./commands/plan.ts")).planCommand(words.join(" "), flags, io))(),
+    );
+  const resume = program
+    .command("resume")
+    .description("take a run up where it stopped (or apply the result of an ended one)")
+    .argument("[run]", "id of the run; the newest open one if left out");
   withShared(resume).action(async (id: string | undefined, flags: object) =>
     keep(async () => (await import("./commands/resume.ts")).resumeCommandLine(id, flags, io))(),
   );
@@ -79,7 +87,9 @@ function addRecorded(program: Command, io: Io, keep: Keep): void {
     .action(async (flags: object) => keep(async () => (await import("./commands/runs.ts")).runsCommand(flags, io))());
   withPlace(program.command("show").description("show a run without working on it").argument("<run>", "id of the run"))
     .option("--json", "one JSON line")
-    .action(async (id: string, flags: object) => keep(async () => (await import("./commands/show.ts")).showCommand(id, flags, io))());
+    .action(async (id: string, flags: object) =>
+      keep(async () => (await import("./commands/show.ts")).showCommand(id, flags, io))(),
+    );
   const send = program
     .command("send")
     .description("send a command to a run, whoever works on it")
@@ -164,12 +174,16 @@ async function usageCode(error: CommanderError, io: Io, asJson: boolean): Promis
   return 2;
 }
 
-async function printError(io: Io, { code, message, exitCode }: { readonly code: string; readonly message: string; readonly exitCode: number }): Promise<void> {
+async function printError(
+  io: Io,
+  { code, message, exitCode }: { readonly code: string; readonly message: string; readonly exitCode: number },
+): Promise<void> {
   const { errorLine } = await import("./result-line.ts");
   io.stdout.write(`${JSON.stringify(errorLine(code, message, exitCode))}\n`);
 }
 
-const codeOf = (error: unknown): string => (typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "Internal");
+const codeOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "Internal";
 
 function versionOf(): string {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");

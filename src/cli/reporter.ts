@@ -1,5 +1,6 @@
 // Ways to show a run while it goes on: JSON lines, plain lines, or a view that repaints itself.
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
+import { unreachable } from "../core/unreachable.ts";
 import type { Run } from "../run/run.ts";
 import type { AskText } from "./ask-text.ts";
 import type { Io } from "./io.ts";
@@ -37,6 +38,8 @@ export async function openReporter(kind: ReporterKind, reporting: Reporting): Pr
       const { liveReporter } = await import("./live/live-reporter.ts");
       return liveReporter(reporting);
     }
+    default:
+      return unreachable(kind);
   }
 }
 
@@ -71,21 +74,22 @@ function plainReporter({ io, run, printer }: Reporting): Reporter {
   };
 }
 
-/** Reads y or n from a line; asks again for anything else. */
+/** Reads lines until one says y or n; null when the signal or the end of the input came first. */
 async function askByLine({ stdin, stdout }: Io, question: string, signal: AbortSignal): Promise<boolean | null> {
   // Without a terminal of its own, so that Ctrl+C stays a signal.
-  const reader = createInterface({ input: stdin, output: stdout, terminal: false });
-  const gone = new AbortController();
-  reader.once("close", () => gone.abort());
+  const reader = createInterface({ input: stdin, terminal: false });
+  const stop = (): void => reader.close();
+  signal.addEventListener("abort", stop, { once: true });
   try {
-    for (;;) {
-      const answer = await reader.question(`${question} (y/n) `, { signal: AbortSignal.any([signal, gone.signal]) });
-      if (/^\s*y(es)?\s*$/i.test(answer)) return true;
-      if (/^\s*no?\s*$/i.test(answer)) return false;
+    stdout.write(`${question} (y/n) `);
+    for await (const line of reader) {
+      if (/^\s*y(es)?\s*$/i.test(line)) return true;
+      if (/^\s*no?\s*$/i.test(line)) return false;
+      stdout.write(`Answer y or n. ${question} (y/n) `);
     }
-  } catch {
     return null;
   } finally {
+    signal.removeEventListener("abort", stop);
     reader.close();
   }
 }

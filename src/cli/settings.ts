@@ -51,14 +51,21 @@ export interface Place {
 }
 
 /** Reads the place: the state is kept in `.quatrain` of the workspace, unless told otherwise. */
-export function placeOf({ workspace, stateDir }: PlaceFlags, { directory, environment }: Pick<Io, "directory" | "environment">): Place {
+export function placeOf(
+  { workspace, stateDir }: PlaceFlags,
+  { directory, environment }: Pick<Io, "directory" | "environment">,
+): Place {
   if (workspace === "") throw bad('--workspace is ""; name a folder, or use --no-workspace.');
   const folder = workspace === false ? null : path.resolve(directory, workspace ?? ".");
   const usual = path.join(path.resolve(directory), ".quatrain");
   const told = stateDir ?? environment["QUATRAIN_STATE_DIR"];
   const store = told ? path.resolve(directory, told) : path.join(folder ?? path.resolve(directory), ".quatrain");
   const byVariable = stateDir === undefined && Boolean(told);
-  return { workspace: folder, store, flags: store === usual || byVariable ? "" : ` --state-dir ${quoted(path.relative(directory, store) || store)}` };
+  return {
+    workspace: folder,
+    store,
+    flags: store === usual || byVariable ? "" : ` --state-dir ${quoted(path.relative(directory, store) || store)}`,
+  };
 }
 
 /** Options of a new run, without what depends on who watches. Throws QuatrainError naming the flag. */
@@ -80,8 +87,10 @@ export function runOptions(flags: RunFlags, place: Place, io: Pick<Io, "environm
 /** Models by role; undefined when no flag names one. */
 export function modelOptions(flags: SharedFlags, { environment }: Pick<Io, "environment">): ModelOptions | undefined {
   const { baseUrl, modelOrchestrator, modelWorker, modelRouter } = flags;
-  if (baseUrl === undefined && modelOrchestrator === undefined && modelWorker === undefined && modelRouter === undefined) return undefined;
-  if (baseUrl !== undefined && !URL.canParse(baseUrl)) throw bad(`--base-url is "${baseUrl}"; give an address such as http://127.0.0.1:8080.`);
+  if (baseUrl === undefined && modelOrchestrator === undefined && modelWorker === undefined && modelRouter === undefined)
+    return undefined;
+  if (baseUrl !== undefined && !URL.canParse(baseUrl))
+    throw bad(`--base-url is "${baseUrl}"; give an address such as http://127.0.0.1:8080.`);
   const apiKey = environment["QUATRAIN_API_KEY"];
   const endpoint = baseUrl === undefined ? {} : { baseURL: baseUrl, ...(apiKey ? { apiKey } : {}) };
   const spec = (flag: string, model: string | undefined, usual: string) => {
@@ -104,7 +113,10 @@ function modeOf(mode: string): "auto" | "direct" | "orchestrate" {
 }
 
 function workersOf(list: string): readonly Worker[] {
-  const names = list.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  const names = list
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
   if (names.length === 0) throw bad("--workers is empty; name at least one, such as --workers backend,docs.");
   return workersNamed([...new Set(names)]);
 }

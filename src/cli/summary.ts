@@ -20,12 +20,22 @@ type Task = TaskResultOf<readonly Worker[]>;
 
 /** The summary as lines. */
 export function summaryLines(result: RunResult, extras: SummaryExtras): readonly string[] {
-  const parts = [headLines(result, extras), answerLines(result), taskLines(result.tasks), conflictLines(result), fileLines(result, extras), nextLines(extras)];
+  const parts = [
+    headLines(result, extras),
+    answerLines(result),
+    taskLines(result.tasks),
+    conflictLines(result),
+    fileLines(result, extras),
+    nextLines(extras),
+  ];
   return parts.filter((part) => part.length > 0).flatMap((part, at) => (at === 0 ? part : ["", ...part]));
 }
 
 /** `complete in 34 s · $0.12 of $2.00 · 45.2k tokens in 12 turns`. */
-function headLines({ outcome, failure, spend, startedAt, endedAt, runId }: RunResult, { budgetUsd }: SummaryExtras): readonly string[] {
+function headLines(
+  { outcome, failure, spend, startedAt, endedAt, runId }: RunResult,
+  { budgetUsd }: SummaryExtras,
+): readonly string[] {
   const tokens = spend.inputTokens + spend.outputTokens + spend.cacheReadTokens + spend.cacheWriteTokens;
   const limit = budgetUsd === null ? "" : ` of ${moneyText(budgetUsd)}`;
   const unsure = [
@@ -43,7 +53,14 @@ function answerLines({ answer }: RunResult): readonly string[] {
 
 function taskLines(tasks: readonly Task[]): readonly string[] {
   const workerCells = Math.max(0, ...tasks.map(({ worker }) => cellsOf(safe(worker, 40))));
-  return tasks.length === 0 ? [] : ["Tasks", ...tasks.map((task) => `  ${MARKS[task.status]} ${task.id} ${fitToCells(safe(task.worker, 40), workerCells)}  ${taskText(task)}`)];
+  return tasks.length === 0
+    ? []
+    : [
+        "Tasks",
+        ...tasks.map(
+          (task) => `  ${MARKS[task.status]} ${task.id} ${fitToCells(safe(task.worker, 40), workerCells)}  ${taskText(task)}`,
+        ),
+      ];
 }
 
 function taskText(task: Task): string {
@@ -57,13 +74,21 @@ function taskText(task: Task): string {
 
 function conflictLines({ conflicts }: RunResult): readonly string[] {
   if (conflicts.length === 0) return [];
-  return ["Conflicts", ...conflicts.map(({ path, tasks, kept }) => `  ${safe(path)}: changed by ${tasks.join(" and ")}; the version of ${kept} is kept`)];
+  return [
+    "Conflicts",
+    ...conflicts.map(
+      ({ path, tasks, kept }) => `  ${safe(path)}: changed by ${tasks.join(" and ")}; the version of ${kept} is kept`,
+    ),
+  ];
 }
 
 function fileLines({ files }: RunResult, { resultFolder }: SummaryExtras): readonly string[] {
   if (files.length === 0) return [];
   const place = resultFolder === null ? "" : ` (all files are in ${resultFolder})`;
-  return [`${plural(files.length, "file")} changed${place}`, ...files.map(({ path, kind }) => `  ${LETTERS[kind]} ${safe(path)}`)];
+  return [
+    `${plural(files.length, "file")} changed${place}`,
+    ...files.map(({ path, kind }) => `  ${LETTERS[kind]} ${safe(path)}`),
+  ];
 }
 
 function nextLines({ applied, notApplied, resume, applyLater, resultFolder }: SummaryExtras): readonly string[] {

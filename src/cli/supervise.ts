@@ -122,7 +122,7 @@ function passQuestions(run: Run, watching: Watching, reporter: Reporter): Asking
     if (ask.kind === "plan") planned = endWithPlan(run, watching);
     if (planned !== null) return;
     if (ask.kind === "plan" && watching.approvePlan === true) return answer(ask, "approve");
-    if (ask.kind === "plan" && watching.leavePlan === true) return void run.stop();
+    if (ask.kind === "plan" && watching.leavePlan === true) return leavePlan(run, watching);
     if (kind === "json" || !isInteractive(io)) return;
     const signal = AbortSignal.any([closed.signal, end.signal]);
     line = line.then(async () => {
@@ -149,6 +149,12 @@ function passQuestions(run: Run, watching: Watching, reporter: Reporter): Asking
       end.abort();
     },
   };
+}
+
+function leavePlan(run: Run, { io, kind }: Watching): void {
+  if (kind !== "json")
+    io.stderr.write("quatrain: the plan waits for a person. Resume on a terminal, or carry it out with --yes.\n");
+  void run.stop();
 }
 
 function endWithPlan(run: Run, { planOnly }: Watching): RunContext | null {
@@ -178,7 +184,16 @@ async function conclude({ run, result, watching, printer, signal }: Conclusion):
   const resume = isOpen ? resumeCommand(run.id, place) : null;
   const extras = { exitCode, resultFolder, applied, notApplied, resume };
   if (kind === "json") printer.line(JSON.stringify(resultLine(result, extras)));
-  else for (const line of ["", ...summaryLines(result, { ...extras, applyLater: `${resumeCommand(run.id, place)} --apply`, budgetUsd: run.snapshot.context.options.budgetUsd })]) printer.line(line);
+  else
+    for (const line of [
+      "",
+      ...summaryLines(result, {
+        ...extras,
+        applyLater: `${resumeCommand(run.id, place)} --apply`,
+        budgetUsd: run.snapshot.context.options.budgetUsd,
+      }),
+    ])
+      printer.line(line);
   return exitCode;
 }
 
@@ -195,13 +210,19 @@ function concludePlan({ run, result, watching, printer }: Conclusion, planned: R
   return EXIT.done;
 }
 
-async function applyResult(run: Run, result: RunResult, folder: string | null): Promise<{ readonly applied: readonly string[] | null; readonly notApplied: string | null }> {
+async function applyResult(
+  run: Run,
+  result: RunResult,
+  folder: string | null,
+): Promise<{ readonly applied: readonly string[] | null; readonly notApplied: string | null }> {
   const refuse = (why: string) => ({ applied: null, notApplied: why });
   if (result.outcome !== "complete" && result.outcome !== "partial") return refuse(`the run is ${result.outcome}.`);
   if (result.files.length === 0 || folder === null) return refuse("the run changed no files.");
   if (result.conflicts.length > 0) {
     const files = result.conflicts.map((conflict) => conflict.path).join(", ");
-    return refuse(`tasks disagree about ${files}. Look at the versions that were kept, in ${folder}, and copy by hand what you want.`);
+    return refuse(
+      `tasks disagree about ${files}. Look at the versions that were kept, in ${folder}, and copy by hand what you want.`,
+    );
   }
   try {
     return { applied: await run.apply(), notApplied: null };

@@ -166,7 +166,11 @@ export function createConversation(actors: ConversationActors, rules: Conversati
       context: ({ input }) => startConversation(input),
       output: ({ context }) => outcomeOf(context),
       initial: "reserving",
-      on: { "worker.told": { actions: "keepMessage" } },
+      on: {
+        "worker.told": { actions: "keepMessage" },
+        // Heard where it is waited for; elsewhere it is late, and unheard it would break the machine.
+        "xstate.error.actor.*": {},
+      },
       states: {
         reserving: {
           always: [

@@ -2,6 +2,7 @@
 //   M1  spent + reserved + the synthesis' share never exceeds the budget: a turn starts only after its worst case is reserved.
 //   M2  Every turn is booked once: completed, failed, lost in a crash, or orphaned by a stop.
 //   M3  Nobody waits for money that can't come: with nothing in flight a turn that does not fit is refused.
+//   M4  Nobody waits for ever for the bill of a stopped turn: after a while its worst case is booked as an estimate.
 import { attemptId, parseAttemptId } from "../core/ids.ts";
 import { chargeTask } from "../queue/queue.ts";
 import { worstCaseUsd } from "../model/prices.ts";
@@ -21,6 +22,17 @@ const SYNTHESIS_CHARACTERS = 40_000;
 /** Most output of a synthesis, in tokens. */
 const SYNTHESIS_TOKENS = 8_000;
 const FEWEST_TOKENS = 500;
+/** How long the bill of a stopped turn is waited for. Hosts bring it at once; a restore without one never does. */
+const BILL_MS = 60_000;
+const BILL = "/bill";
+const NO_USAGE: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWrite5mTokens: 0,
+  cacheWrite1hTokens: 0,
+  estimated: true,
+};
 
 type Message<T extends UpwardMessage["type"]> = Extract<UpwardMessage, { type: T }>;
 
@@ -70,6 +82,10 @@ export function endTurn(context: RunContext, message: Message<"turn.completed"> 
 export function settleOrphan(context: RunContext, orphan: EffectOrphaned): Step {
   if (orphan.name !== "modelTurn") return step({ ...context, now: orphan.at });
   const from = orphan.key.slice(0, orphan.key.indexOf("/turn/"));
+  const stop: Directive = { do: "stop", child: `wake:${billName(context, from)}` };
+  // It was sent, and nobody knows what came of it.
+  if (orphan.performed && orphan.value === undefined)
+    return sequence(step(context, stop), (next) => estimateBill(next, from, orphan.at));
   const booked = book({ ...context, now: orphan.at }, { from, ...billOf(orphan.value) });
   const charged = chargeLate(closeAccount(booked, from), from, booked.spend.usd - context.spend.usd);
   const dropped = emit(charged, {
@@ -78,7 +94,32 @@ export function settleOrphan(context: RunContext, orphan: EffectOrphaned): Step 
     what: "modelTurn",
     reason: "its actor was stopped; its cost is booked",
   });
-  return sequence(step(charged, ...(orphan.performed ? [dropped] : [])), fund);
+  return sequence(step(charged, stop, ...(orphan.performed ? [dropped] : [])), fund);
+}
+
+/** Waits for the bill of a turn that was stopped in flight (M4). */
+export function awaitBill(context: RunContext, from: string): readonly Directive[] {
+  if (!accountOf(context, from).inFlight) return [];
+  return [{ do: "wake", name: billName(context, from), dueAt: context.now + BILL_MS }];
+}
+
+/** The conversation whose bill a wait is for, by the wait's name; undefined for any other wait. */
+export function billedBy(name: string): string | undefined {
+  if (!name.endsWith(BILL)) return undefined;
+  const from = name.slice(0, -BILL.length);
+  return parseAttemptId(from) ? from : from.replace(/#\d+$/, "");
+}
+
+/** No bill came: the worst case is booked. */
+export function estimateBill(context: RunContext, from: string, at: number): Step {
+  const now = Math.max(context.now, at);
+  const { inFlight, reservedUsd } = accountOf(context, from);
+  if (!inFlight) return step({ ...context, now });
+  const usd = reservedUsd > 0 ? reservedUsd : null;
+  const booked = book({ ...context, now }, { from, usage: NO_USAGE, usd, lost: 0 });
+  const charged = chargeLate(closeAccount(booked, from), from, reservedUsd);
+  const reason = "its actor was stopped and no bill came; its worst case is booked";
+  return sequence(step(charged, emit(charged, { type: "letter.dropped", from, what: "modelTurn", reason })), fund);
 }
 
 /** A turn asks for its worst case. */
@@ -159,6 +200,12 @@ function book(
   const account = accountOf(context, from);
   const usedUsd = spend.usd - context.spend.usd;
   return setAccount({ ...context, spend }, from, { usd: account.usd + usedUsd, reservedUsd: 0, inFlight: false });
+}
+
+/** The name of the wait for a bill: an attempt is stopped once, a conversation of the run once a try. */
+function billName({ calls }: RunContext, from: string): string {
+  const isCall = from === "route" || from === "plan" || from === "synthesis";
+  return `${isCall ? `${from}#${calls[from].tried}` : from}${BILL}`;
 }
 
 /** A late bill of an attempt that has settled goes to its task. */

@@ -217,6 +217,9 @@ export function orchestratorSetup(rules: RunRules) {
       refuseEdit: decide((context, event) =>
         dropLetter(timed(context, event), { from: "person", what: "plan.edit", reason: "no plan is under review" }),
       ),
+      refuseEnd: decide((context, event) =>
+        dropLetter(context, { from: childId(event), what: event.type, reason: "nobody waits for it" }),
+      ),
       tell: decide((context, event) => (event.type === "run.tell" ? tell(context, event) : step(context))),
       skipTask: decide((context, event) => (event.type === "task.skip" ? skipByCommand(context, event) : step(context))),
       refuseRetry: decide((context, event) =>

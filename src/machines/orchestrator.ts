@@ -47,6 +47,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
         "xstate.error.actor.*": [
           { guard: "isWorkerEnd", actions: "settleWorker" },
           { guard: "isWake", actions: "wakeUp" },
+          { actions: "refuseEnd" },
         ],
         "ask.answer": { actions: "answerAsk" },
         "plan.edit": { actions: "refuseEdit" },

@@ -8,6 +8,7 @@ import type { Attempted } from "../actors/contract.ts";
 import type { Settled } from "../host/port.ts";
 import { wakeCall } from "./calls.ts";
 import { effectErrorOf } from "./effect-events.ts";
+import { billedBy, estimateBill } from "./money.ts";
 import type { RunContext } from "./run-state.ts";
 import { wakeUp } from "./settle.ts";
 import { sequence, step } from "./step.ts";
@@ -49,9 +50,13 @@ export function exploreError(context: RunContext, event: Ended): string {
 /** A wait is over: of a task, or of a conversation of the run. */
 export function wake(context: RunContext, event: Ended): Step {
   const child = childId(event);
-  const attempt = parseAttemptId(child.slice("wake:".length));
+  const name = child.slice("wake:".length);
+  const [attempt, billed] = [parseAttemptId(name), billedBy(name)];
   const at = ("output" in event ? wokenAt(event.output) : undefined) ?? context.now;
-  return sequence(step(context, { do: "stop", child }), (next) => (attempt ? wakeUp(next, attempt, at) : wakeCall(next, at)));
+  return sequence(step(context, { do: "stop", child }), (next) => {
+    if (billed !== undefined) return estimateBill(next, billed, at);
+    return attempt ? wakeUp(next, attempt, at) : wakeCall(next, at);
+  });
 }
 
 const wokenAt = (output: unknown): number | undefined =>

@@ -11,7 +11,7 @@ import type { SpendTotals } from "../protocol/spend.ts";
 import type { ChangedFile, Conflict } from "../protocol/work.ts";
 import { isSettledStatus } from "../queue/state.ts";
 import type { TaskState } from "../queue/state.ts";
-import { closeAccount } from "./money.ts";
+import { awaitBill, closeAccount } from "./money.ts";
 import type { RunContext } from "./run-state.ts";
 import { closeAsks, skip } from "./settle.ts";
 import { emit, sequence, step } from "./step.ts";
@@ -118,7 +118,8 @@ export function stopAll(context: RunContext): Step {
   const names = [...running.map(({ id, attempts }) => attemptId(id, attempts)), ...(talking ? [talking] : [])];
   const closed = names.reduce(closeAccount, { ...context, talking: null, funding: [] });
   const stops = running.map(({ id, attempts }) => ({ do: "stop", child: workerActorId(id, attempts) }) as const);
-  return sequence(step(closed, ...stops), (next) => closeAsks(next, next.asks));
+  const bills = names.flatMap((name) => awaitBill(closed, name));
+  return sequence(step(closed, ...stops, ...bills), (next) => closeAsks(next, next.asks));
 }
 
 /** What the machine outputs. Total: also for a context that never got anywhere. */

@@ -21,7 +21,7 @@ import { askTask, chargeTask, failTask, finishTask, retryTask, skipTask, wakeTas
 import type { Queue, TaskState, TaskStatus } from "../queue/queue.ts";
 import { adjustmentOf } from "./dispatch.ts";
 import { dropLetter } from "./letters.ts";
-import { accountOf, closeAccount, fund, goBroke } from "./money.ts";
+import { accountOf, awaitBill, closeAccount, fund, goBroke } from "./money.ts";
 import { liveAttempt } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
 import { emit, sequence, step } from "./step.ts";
@@ -50,6 +50,7 @@ export function settleWorker(
     (next) => closeAsks(next, asksOf(next, from)),
     (next) => (outcome.kind === "finished" ? finish(next, live, outcome) : decide(next, { live, why: outcome.failure }, rules)),
     (next) => fund(closeAccount(next, from)),
+    (next) => step(next, ...awaitBill(next, from)),
   );
 }
 
@@ -72,7 +73,8 @@ export function skip(context: RunContext, task: TaskId, why: Failure): Step {
   const skipped = skipAt(queue, plan, { task, at: context.now, failure: why, usd });
   if (skipped === queue) return step(context);
   const next = { ...closeAccount(context, from), queue: skipped };
-  const stopped = sequence(step(next, ...stopsOf(state)), (then) => closeAsks(then, asksOf(then, from)));
+  const bill = state.status === "running" ? awaitBill(next, from) : [];
+  const stopped = sequence(step(next, ...stopsOf(state), ...bill), (then) => closeAsks(then, asksOf(then, from)));
   return step(stopped.context, ...stopped.then, ...lossEvents(stopped.context, queue, task));
 }
 

@@ -143,6 +143,8 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
         "conversation.held": { actions: "passUp" },
         "effect.part": { actions: "passPart" },
         "worker.told": { actions: "keepMessage" },
+        // Heard where it is waited for; elsewhere it is late, and unheard it would break the machine.
+        "xstate.error.actor.*": {},
       },
       states: {
         starting: { always: [{ guard: "hasNoWorkspace", target: "working" }, { target: "preparing" }] },

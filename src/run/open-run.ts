@@ -5,12 +5,13 @@ import { z } from "zod";
 import { QuatrainError } from "../core/errors.ts";
 import { listRuns as listJournals, openInbox, readRows } from "../host/sqlite.ts";
 import type { RunInfo } from "../host/sqlite.ts";
-import { resolveModels } from "../model/models.ts";
+import { DEFAULT_ENDPOINT, resolveModels } from "../model/models.ts";
+import type { ResolvedModels } from "../model/models.ts";
 import { BUILT_IN } from "../workers/built-in.ts";
 import type { BuiltIn } from "../workers/built-in.ts";
 import type { Worker } from "../workers/define-worker.ts";
 import type { Command } from "../protocol/command.ts";
-import { checkKeys, workersNamed } from "./options.ts";
+import { checkKeys, checkShared, checkWorkers, workersNamed } from "./options.ts";
 import type { SharedOptions } from "./options.ts";
 import { journalFile, openHost, storeError } from "./orchestrate.ts";
 import { answerOpenAsks, checkCommand, startHandle } from "./run.ts";
@@ -42,59 +43,63 @@ export interface OpenOptions<W extends readonly Worker[] = BuiltIn> extends Shar
 
 const Rules = z.object({ allow: z.array(z.string()), ask: z.array(z.string()), deny: z.array(z.string()) });
 
+const Model = z.object({ endpoint: z.string(), model: z.string() });
+
 const Recorded = z.looseObject({
   request: z.string(),
+  models: z.object({ orchestrator: Model, router: Model, worker: Model, tiers: z.record(z.string(), Model) }),
   options: z.object({ maxTasks: z.number(), permissions: Rules }),
   world: z.looseObject({ workspace: z.string().nullable(), workers: z.array(z.string()) }),
 });
 
 /** The recorded runs of a store, oldest first. An empty list when there is no store. */
 export function listRuns({ store = ".quatrain" }: StoreOptions = {}): readonly RunSummary[] {
-  try {
-    return listJournals({ file: journalFile(path.resolve(store)) }).flatMap(summaryOf);
-  } catch (error) {
-    throw storeError(error);
-  }
+  return journalsOf(path.resolve(store)).flatMap(summaryOf);
 }
 
 /**
- * Takes a recorded run up where it stopped; an ended one just tells its events and result again. Throws QuatrainError
- * "UnknownRun", "RunBusy" (another process works on it) or "StoreTooNew". Other workers or policies than it was started
- * with are refused, because the journal would no longer fit.
+ * Takes a recorded run up where it stopped; an ended one just tells its events and result again, and needs no key. Of
+ * `asks` only a function matters here: whether questions wait for a person was settled at the start. Throws QuatrainError
+ * "UnknownRun", "RunBusy" (another process works on it), "StoreTooNew", "MissingKey", or "BadOption" for other workers,
+ * tasks or policies than it was started with, because the journal would no longer fit.
  */
 export async function openRun<const W extends readonly Worker[] = BuiltIn>(
   id: string,
   options: OpenOptions<W> = {},
 ): Promise<Run<W>> {
+  checkShared(options);
   const store = path.resolve(options.store ?? ".quatrain");
-  const recorded = recordOf(store, id);
-  const workers = options.workers ?? workersNamed(recorded.world.workers, BUILT_IN);
-  const workspacePath = options.workspace === undefined ? recorded.world.workspace : path.resolve(options.workspace);
-  const { endpoints, ...models } = resolveModels(options.models);
-  if (!options.model) checkKeys({ ...models, endpoints }, options.models !== undefined);
+  const { input, info } = recordOf(store, id);
+  const workers = checkWorkers(options.workers ?? workersNamed(input.world.workers, BUILT_IN), options.tools);
+  const workspacePath = options.workspace === undefined ? input.world.workspace : path.resolve(options.workspace);
+  const { endpoints } = resolveModels(options.models);
+  if (!options.model && info.ended === undefined) checkEndpoints(id, input.models, endpoints);
   const host = openHost(store, id);
-  const { seq: replayedThrough } = lastRow(store, id);
-  const world = createWorld({
-    ...options,
-    runId: id,
-    workers,
-    workspacePath,
-    store,
-    endpoints,
-    clock: host.clock,
-    ...recorded.options,
-  });
   try {
+    const { seq: replayedThrough } = lastRow(store, id);
+    const world = createWorld({
+      ...options,
+      runId: id,
+      workers,
+      workspacePath,
+      store,
+      endpoints,
+      clock: host.clock,
+      ...input.options,
+    });
+    checkBinding(id, info.versions["workers"], world.versions["workers"]);
     const inspect = options.inspect ? { inspect: options.inspect } : {};
     const actor = createActor(
-      world.machine,
-      host.attach({ versions: world.versions, ...inspect }) as Parameters<typeof createActor<typeof world.machine>>[1],
+      world.machines.orchestrator,
+      host.attach({ versions: world.versions, ...inspect }) as Parameters<
+        typeof createActor<typeof world.machines.orchestrator>
+      >[1],
     );
     const run = startHandle({ id, host, world, actor, replayedThrough }, options);
     // The host replays in the first microtask after the start.
     await Promise.resolve();
     answerOpenAsks(run, host, options.asks);
-    if (run.snapshot.matches({ active: { activity: "suspended" } })) run.send({ type: "run.resume" });
+    if (isSuspended(run)) run.send({ type: "run.resume" });
     return run as unknown as Run<W>;
   } catch (error) {
     await host.close();
@@ -107,16 +112,23 @@ export function commandRun(id: string, command: Command, { store = ".quatrain" }
   const checked = checkCommand(command);
   try {
     const inbox = openInbox({ file: journalFile(path.resolve(store)), run: id });
-    inbox.send(checked);
-    inbox.close();
+    try {
+      inbox.send(checked);
+    } finally {
+      inbox.close();
+    }
   } catch (error) {
     throw storeError(error);
   }
 }
 
-function recordOf(store: string, id: string): z.infer<typeof Recorded> {
+/** A machine that broke has no activity to look at. */
+const isSuspended = ({ snapshot }: Run): boolean =>
+  snapshot.status === "active" && snapshot.matches({ active: { activity: "suspended" } });
+
+function recordOf(store: string, id: string): { readonly input: z.infer<typeof Recorded>; readonly info: RunInfo } {
   const known = listRuns({ store });
-  const info = listJournals({ file: journalFile(store) }).find((run) => run.id === id);
+  const info = journalsOf(store).find((run) => run.id === id);
   if (!info) {
     const recent = known.slice(-5).map((run) => run.id);
     throw new QuatrainError(
@@ -124,7 +136,37 @@ function recordOf(store: string, id: string): z.infer<typeof Recorded> {
       `There is no run "${id}" in ${store}.${recent.length > 0 ? ` Recent runs: ${recent.join(", ")}.` : " It holds no runs."}`,
     );
   }
-  return Recorded.parse(info.input);
+  const input = Recorded.safeParse(info.input);
+  if (input.success) return { input: input.data, info };
+  throw new QuatrainError("StoreCorrupt", `Run "${id}" in ${store} was not begun by orchestrate: its input can't be read.`);
+}
+
+function journalsOf(store: string): readonly RunInfo[] {
+  try {
+    return listJournals({ file: journalFile(store) });
+  } catch (error) {
+    throw storeError(error);
+  }
+}
+
+/** The models of a run are recorded, their addresses and keys are not. */
+function checkEndpoints(id: string, models: z.infer<typeof Recorded>["models"], endpoints: ResolvedModels["endpoints"]): void {
+  const used = [models.orchestrator, models.router, models.worker, ...Object.values(models.tiers)];
+  const lost = used.find(({ endpoint }) => endpoint !== DEFAULT_ENDPOINT && !Object.hasOwn(endpoints, endpoint));
+  if (lost)
+    throw new QuatrainError(
+      "BadOption",
+      `Run "${id}" asks ${lost.model} at ${lost.endpoint}, and models names no such address; give the models it was started with.`,
+    );
+  checkKeys(used, Object.keys(endpoints).length > 0);
+}
+
+function checkBinding(id: string, recorded: string | undefined, given: string | undefined): void {
+  if (recorded === given) return;
+  throw new QuatrainError(
+    "BadOption",
+    `Run "${id}" was started with other workers, or another policy or maxTasks; give openRun the same workers and policy.`,
+  );
 }
 
 function lastRow(store: string, id: string): { readonly seq: number } {

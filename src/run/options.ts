@@ -5,16 +5,21 @@ import type { InspectionEvent } from "xstate";
 import { QuatrainError } from "../core/errors.ts";
 import { nearest } from "../core/text.ts";
 import type { Policy } from "../core/policy.ts";
+import { policyIssues } from "../core/policy-check.ts";
 import type { RunOptions } from "../machines/run-state.ts";
 import type { ModelOptions, ResolvedModels } from "../model/models.ts";
 import { DEFAULT_ENDPOINT, resolveModels } from "../model/models.ts";
 import type { ModelPort } from "../model/port.ts";
 import type { Ask, PermissionRules } from "../protocol/command.ts";
-import { defaultPermissions } from "../tools/permissions.ts";
+import { defaultPermissions, parsePermissions } from "../tools/permissions.ts";
 import type { Tool } from "../tools/port.ts";
+import { createToolbox } from "../tools/toolbox.ts";
 import type { BuiltIn } from "../workers/built-in.ts";
 import { BUILT_IN } from "../workers/built-in.ts";
 import type { Worker } from "../workers/define-worker.ts";
+
+/** Ids name folders and rows. */
+const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** A person's (or a program's) answer to an ask. */
 export type Answer = "approve" | "reject" | { readonly decision: "approve" | "reject"; readonly text?: string };
@@ -57,9 +62,9 @@ export interface OrchestrateOptions<W extends readonly Worker[] = BuiltIn> exten
   readonly review?: boolean;
   /** Added to the default rules: deny beats ask beats allow; what no rule matches is asked. */
   readonly permissions?: Partial<PermissionRules>;
-  /** Folder for journal, copies and results; false keeps everything in memory. @default `.quatrain` in the workspace, memory without one */
+  /** Folder for journal, copies and results; false keeps journal and outputs in memory (copies of a workspace still go to its `.quatrain`). @default `.quatrain` in the workspace, memory without one */
   readonly store?: string | false;
-  /** @default a fresh id */
+  /** Letters, digits, dots, dashes, underscores; 64 at most, none that the store has. @default a fresh id */
   readonly id?: string;
 }
 
@@ -75,17 +80,20 @@ export interface CheckedOptions {
 
 /** Checks options. Throws QuatrainError that names the option, the value and what to do. */
 export function checkOptions(given: OrchestrateOptions<readonly Worker[]>): CheckedOptions {
+  checkShared(given);
   const workspace = checkWorkspace(given.workspace);
-  const workers = given.workers ?? BUILT_IN;
-  if (workers.length === 0) throw new QuatrainError("BadOption", "workers is empty; name at least one.");
+  const workers = checkWorkers(given.workers ?? BUILT_IN, given.tools);
   const concurrency = checkCount("concurrency", given.concurrency ?? 8, 1_000);
   const maxTasks = checkCount("maxTasks", given.maxTasks ?? 40, 100_000);
   const models = resolveModels(given.models);
   const budgetUsd = checkBudget(given.budget, models, workers);
-  if (!given.model) checkKeys(models, given.models !== undefined);
-  const mode = given.mode ?? "auto";
-  if (!["auto", "direct", "orchestrate"].includes(mode))
-    throw new QuatrainError("BadOption", `mode is "${mode}"; use auto, direct or orchestrate.`);
+  if (!given.model)
+    checkKeys([models.orchestrator, models.worker, models.router, ...Object.values(models.tiers)], given.models !== undefined);
+  const mode = oneOf("mode", given.mode ?? "auto", ["auto", "direct", "orchestrate"]);
+  const review = given.review ?? false;
+  if (typeof review !== "boolean") throw bad("review", review, "use true or false");
+  if (given.id !== undefined && !RUN_ID.test(given.id))
+    throw bad("id", given.id, "use letters, digits, dots, dashes and underscores, beginning with a letter or digit, 64 at most");
   return {
     workers,
     workspace,
@@ -95,13 +103,42 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>): Chec
     options: {
       concurrency,
       maxTasks,
-      review: given.review ?? false,
+      review,
       asks: (given.asks ?? "deny") === "deny" ? "deny" : "wait",
       permissions: mergePermissions(given.permissions),
       budgetUsd,
       hasWorkspace: workspace !== null,
     },
   };
+}
+
+/** Checks what a run and its resume have in common. Throws QuatrainError "BadOption". */
+export function checkShared({ asks, policy, environment }: SharedOptions): void {
+  if (typeof asks !== "function") oneOf("asks", asks ?? "deny", ["deny", "wait"], "deny, wait or a function");
+  const issues = policy === undefined ? [] : policyIssues(policy);
+  if (issues.length > 0) throw new QuatrainError("BadOption", `${issues.slice(0, 5).join("; ")}.`);
+  if (environment === undefined) return;
+  if (!Array.isArray(environment)) throw bad("environment", environment, "give a list of names of variables");
+  const name = environment.find((one: unknown) => typeof one !== "string" || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(one));
+  if (name !== undefined) throw bad("environment", name, "give names of variables, such as NODE_ENV");
+  const key = environment.find((one) => /^anthropic_/i.test(one));
+  if (key !== undefined) throw bad("environment", key, "keys are never handed to the commands of workers; leave it out");
+}
+
+/** Checks the workers of a run against the tools there are. Throws QuatrainError "BadOption", "BadWorker" or "UnknownTool". */
+export function checkWorkers(workers: readonly Worker[], extra: readonly Tool[] = []): readonly Worker[] {
+  if (!Array.isArray(workers) || workers.length === 0) throw bad("workers", workers, "name at least one, made with defineWorker");
+  const toolbox = createToolbox({ extra });
+  const names = new Set<string>();
+  for (const worker of workers) {
+    if (!worker?.card) throw bad("workers", worker, "make each with defineWorker");
+    if (names.has(worker.name))
+      throw new QuatrainError("BadWorker", `Two workers are named "${worker.name}"; names must be unique.`);
+    names.add(worker.name);
+    // Throws UnknownTool, naming the known ones.
+    toolbox.specs(worker.card.tools);
+  }
+  return workers;
 }
 
 /** Picks built-in workers by name. Throws QuatrainError "UnknownWorker" naming the nearest. */
@@ -118,8 +155,12 @@ export function workersNamed(names: readonly string[], known: readonly Worker[] 
   });
 }
 
-/** The default rules with a caller's own added; a caller's allow takes a rule out of ask. */
+/**
+ * The default rules with a caller's own added; a caller's allow takes a rule out of ask. Throws QuatrainError "BadOption"
+ * for a rule that can't be read: it would deny everything later.
+ */
 export function mergePermissions(own: Partial<PermissionRules> = {}): PermissionRules {
+  parsePermissions(own);
   const { allow = [], ask = [], deny = [] } = own;
   return {
     allow: [...defaultPermissions.allow.filter((rule) => !ask.includes(rule)), ...allow],
@@ -128,11 +169,11 @@ export function mergePermissions(own: Partial<PermissionRules> = {}): Permission
   };
 }
 
-/** Checks that every endpoint in use has a key. Throws QuatrainError "MissingKey". */
-export function checkKeys(models: ResolvedModels, ownModels: boolean): void {
-  const used = [models.orchestrator, models.worker, models.router, ...Object.values(models.tiers)];
+/** Checks that there is a key where a model in use needs one. Throws QuatrainError "MissingKey". */
+export function checkKeys(used: readonly { readonly endpoint: string }[], ownModels: boolean): void {
   const usesDefault = used.some(({ endpoint }) => endpoint === DEFAULT_ENDPOINT);
-  const hasKey = Boolean(process.env["ANTHROPIC_API_KEY"] ?? process.env["ANTHROPIC_AUTH_TOKEN"]);
+  // An empty variable is none, here as in the client.
+  const hasKey = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"].some((name) => process.env[name]?.trim());
   if (!usesDefault || hasKey) return;
   const hint = ownModels ? " (a role without its own baseURL uses the Anthropic API)" : "";
   throw new QuatrainError(
@@ -143,9 +184,9 @@ export function checkKeys(models: ResolvedModels, ownModels: boolean): void {
 
 function checkWorkspace(given: OrchestrateOptions["workspace"]): string | null {
   if (given === undefined) return null;
-  const { path: folder, isolation = "copy" } = typeof given === "string" ? { path: given } : given;
-  if (isolation !== "copy")
-    throw new QuatrainError("BadOption", `workspace.isolation is "${String(isolation)}"; only "copy" exists so far.`);
+  const { path: folder, isolation = "copy" } = typeof given === "string" ? { path: given } : (given ?? {});
+  if (typeof folder !== "string" || folder === "") throw bad("workspace", given, 'name a folder, such as "."');
+  if (isolation !== "copy") throw bad("workspace.isolation", isolation, 'only "copy" exists so far');
   const absolute = path.resolve(folder);
   if (!existsSync(absolute))
     throw new QuatrainError("MissingWorkspace", `The workspace ${absolute} does not exist; make it, or name another folder.`);
@@ -155,7 +196,7 @@ function checkWorkspace(given: OrchestrateOptions["workspace"]): string | null {
 
 function checkCount(name: string, value: number, most: number): number {
   if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new QuatrainError("BadOption", `${name} is ${value}; give a whole number from 1 to ${most}.`);
+  throw bad(name, value, `give a whole number from 1 to ${most}`);
 }
 
 function checkBudget(
@@ -164,8 +205,8 @@ function checkBudget(
   workers: readonly Worker[],
 ): number | null {
   if (budget === undefined) return null;
-  if (!Number.isFinite(budget.usd) || budget.usd <= 0)
-    throw new QuatrainError("BadOption", `budget.usd is ${budget.usd}; give an amount above 0, or leave it out.`);
+  if (!Number.isFinite(budget?.usd) || budget.usd <= 0)
+    throw bad("budget.usd", budget?.usd, "give an amount above 0, or leave it out");
   const inUse = [
     models.orchestrator,
     models.router,
@@ -182,6 +223,17 @@ function checkBudget(
 
 function storeOf(given: string | false | undefined, workspace: string | null): string | null {
   if (given === false) return null;
-  if (given !== undefined) return path.resolve(given);
-  return workspace === null ? null : path.join(workspace, ".quatrain");
+  if (given === undefined) return workspace === null ? null : path.join(workspace, ".quatrain");
+  if (typeof given !== "string" || given === "") throw bad("store", given, "name a folder, or false for none");
+  return path.resolve(given);
+}
+
+function oneOf<const T extends string>(name: string, given: T, known: readonly T[], words = known.join(", ")): T {
+  if (known.includes(given)) return given;
+  throw bad(name, given, `use ${words}`);
+}
+
+function bad(name: string, given: unknown, advice: string): QuatrainError {
+  const text = typeof given === "number" ? String(given) : (JSON.stringify(given) ?? String(given));
+  return new QuatrainError("BadOption", `${name} is ${text.length > 100 ? `${text.slice(0, 100)}…` : text}; ${advice}.`);
 }

@@ -6,7 +6,7 @@ import { createPorts } from "../actors/ports.ts";
 import { digestOf, stableStringify } from "../core/json.ts";
 import type { HostClock } from "../host/port.ts";
 import { createMachines } from "../machines/create-orchestrator.ts";
-import type { OrchestratorMachine } from "../machines/orchestrator.ts";
+import type { Machines } from "../machines/create-orchestrator.ts";
 import { anthropicModel } from "../model/anthropic.ts";
 import { createGovernor } from "../model/governor.ts";
 import type { Endpoints } from "../model/models.ts";
@@ -29,7 +29,7 @@ import type { SharedOptions } from "./options.ts";
 
 /** What a run acts on. */
 export interface World {
-  readonly machine: OrchestratorMachine;
+  readonly machines: Machines;
   readonly workspace: WorkspacePort;
   readonly artifacts: ArtifactStore;
   readonly deltas: Observable<TurnDelta>;
@@ -75,7 +75,7 @@ export function createWorld(options: WorldOptions): World {
     toolbox: createToolbox({ extra: options.tools ?? [], permissions }),
     onDelta: (delta) => deltas.next(delta),
   });
-  const { orchestrator: machine } = createMachines({ workers, ports, maxTasks, ...(policy ? { policy } : {}) });
+  const machines = createMachines({ workers, ports, maxTasks, ...(policy ? { policy } : {}) });
   const close = async (): Promise<void> => {
     deltas.complete();
     if (workspacePath !== null) await endProcessesOf(runId);
@@ -83,7 +83,7 @@ export function createWorld(options: WorldOptions): World {
   const prompts = [routerPrompt, plannerPrompt, workerPrompt, synthesizerPrompt].map(({ version }) => version).join(" ");
   const bound = digestOf(stableStringify([workers.map(({ card }) => card), policy ?? null, maxTasks]));
   return {
-    machine,
+    machines,
     workspace,
     artifacts,
     deltas: deltas.asObservable(),

@@ -51,13 +51,26 @@ describe("quatrain run", () => {
     const result = parsed(lines.at(-1));
     expect(stderr).toBe("");
     expect(code).toBe(0);
-    expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(["run.started", "plan.accepted", "task.finished", "run.finished"]));
-    expect(result).toMatchObject({ type: "result", schema: 1, exitCode: 0, outcome: "complete", applied: ["a.txt", "b.md"], error: null, resume: null });
+    expect(events.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(["run.started", "plan.accepted", "task.finished", "run.finished"]),
+    );
+    expect(result).toMatchObject({
+      type: "result",
+      schema: 1,
+      exitCode: 0,
+      outcome: "complete",
+      applied: ["a.txt", "b.md"],
+      error: null,
+      resume: null,
+    });
     expect(await readFile(`${directory}/b.md`, "utf8")).toBe("made by b\n");
   });
 
   it("does a text-only job without a workspace and keeps its state in the current folder", async () => {
-    const { code, stdout } = await ended(["run", "say", "hello", "--no-workspace", "--mode", "direct", "--workers", "docs", "--plain"], { directory });
+    const { code, stdout } = await ended(
+      ["run", "say", "hello", "--no-workspace", "--mode", "direct", "--workers", "docs", "--plain"],
+      { directory },
+    );
     expect(code).toBe(0);
     expect(stdout).toContain("(direct; docs): say hello");
     const listed = await ended(["runs"], { directory });
@@ -74,7 +87,10 @@ describe("quatrain run", () => {
   });
 
   it("ends with 4 when the budget is reached", async () => {
-    const { code, stdout } = await ended(["run", "do it", "--plain", "--no-workspace", "--mode", "direct", "--budget", "0.0001"], { directory });
+    const { code, stdout } = await ended(
+      ["run", "do it", "--plain", "--no-workspace", "--mode", "direct", "--budget", "0.0001"],
+      { directory },
+    );
     expect(stdout).toMatch(/BudgetExceeded/);
     expect(code).toBe(4);
   });
@@ -82,7 +98,9 @@ describe("quatrain run", () => {
   it("refuses to apply what tasks disagree about, and says where the versions are", async () => {
     const plan = { rationale: "r", tasks: [draft("d", "backend"), draft("e", "docs")] };
     const job = (label: string, turn: number) =>
-      turn === 0 ? { content: [{ tool: "write", input: { file_path: "same.md", content: label } }] } : { content: [`Did ${label}.`] };
+      turn === 0
+        ? { content: [{ tool: "write", input: { file_path: "same.md", content: label } }] }
+        : { content: [`Did ${label}.`] };
     brain = smallJob({ plan, job });
     const { code, stdout } = await ended(["run", "do it", "--plain", "--apply"], { directory });
     expect(stdout).toMatch(/Not applied: tasks disagree about same\.md\. Look at the versions that were kept, in .*tree/);
@@ -106,7 +124,9 @@ describe("on a terminal", () => {
 
   it("shows exactly what would run before it is approved", async () => {
     const command = "printf hello > made.txt\necho \u001b[31mred";
-    brain = smallJob({ job: (label, turn) => (label === "a" && turn === 0 ? { content: [{ tool: "bash", input: { command } }] } : undefined) });
+    brain = smallJob({
+      job: (label, turn) => (label === "a" && turn === 0 ? { content: [{ tool: "bash", input: { command } }] } : undefined),
+    });
     const called = call(["run", "do it", "--plain", "--yes"], { directory, terminal });
     await called.shows("Run it? (y/n) ");
     expect(called.stdout()).toContain("    command: printf hello > made.txt\n      echo red\n");
@@ -118,11 +138,16 @@ describe("on a terminal", () => {
   it("draws a view that never outgrows the screen and leaves the summary behind", async () => {
     const plan = { rationale: "r", tasks: Array.from({ length: 12 }, (_, at) => draft(`p${at}`, "docs")) };
     brain = smallJob({ plan, job: (label) => ({ content: [`Did ${label} 漢字かな交じり文.`] }) });
-    const called = call(["run", "do it", "--yes", "--no-workspace", "--mode", "orchestrate"], { directory, terminal: { columns: 60, rows: 10 } });
-    await called.shows("Carry the result over".slice(0, 0));
+    const called = call(["run", "do it", "--yes", "--no-workspace", "--mode", "orchestrate"], {
+      directory,
+      terminal: { columns: 60, rows: 10 },
+    });
     expect(await called.code).toBe(0);
     const text = called.stdout();
-    expect(text).toContain("active: routing · running");
+    const frames = text.split("active: ").slice(1);
+    expect(frames.length).toBeGreaterThan(0);
+    expect(frames[0]).toMatch(/… \d+ more/);
+    expect(frames.every((frame) => (frame.split("\u001b[?2026l")[0] ?? "").split("\n").length <= 10)).toBe(true);
     expect(text).toContain("✓ t12 docs  p11");
     expect(text.trimEnd().split("\n").at(-1)).toContain("t12");
   });
@@ -198,7 +223,7 @@ describe("recorded runs", () => {
     expect(shown.stdout).toMatch(/: open · begun .* ago/);
     expect(parsed((await ended(["show", id, "--json"], { directory })).stdout)).toMatchObject({ type: "run", id, state: "open" });
     await ended(["resume", id, "--plain"], { directory });
-    talkTo(server.url, undefined);
+    talkTo(server.url, null);
     const whole = await ended(["show", id], { directory });
     expect(whole.code).toBe(0);
     expect(whole.stdout).toContain("All is done.");

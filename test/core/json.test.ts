@@ -45,7 +45,7 @@ describe("stableStringify", () => {
 describe("digestOf", () => {
   it("is 22 letters or digits, the same for the same text", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
+      fc.property(fc.string(), (text) => {
         expect(digestOf(text)).toMatch(/^[0-9a-z]{22}$/);
         expect(digestOf(text)).toBe(digestOf(text));
       }),

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { createActor } from "xstate";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   effect,
   type EffectContext,
@@ -201,15 +201,20 @@ describe("a run's owner", () => {
   });
 
   it("keeps its process alive while the run lives, and not longer", async () => {
-    const timeouts = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
-    const before = timeouts();
-    const host = open({ pollMs: 60_000 });
-    expect(timeouts()).toBe(before);
-    createActor(oneEffect(work(() => deferred().promise)), host.attach()).start();
-    await turn();
-    expect(timeouts()).toBe(before + 1);
-    await host.close();
-    expect(timeouts()).toBe(before);
+    const set = vi.spyOn(globalThis, "setInterval");
+    const cleared = vi.spyOn(globalThis, "clearInterval");
+    try {
+      const host = open();
+      const timers = set.mock.results.map(({ value }) => value as NodeJS.Timeout);
+      expect(timers.map((timer) => timer.hasRef())).toEqual([false, false]);
+      createActor(oneEffect(work(() => deferred().promise)), host.attach()).start();
+      await turn();
+      expect(timers.map((timer) => timer.hasRef())).toEqual([false, true]);
+      await host.close();
+      expect(cleared.mock.calls.map(([timer]) => timer)).toEqual(timers);
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   it("is fenced by the row's key, should the lease fail", async () => {

@@ -150,3 +150,52 @@ describe("a run whose budget is used up", () => {
     expect(run.output.tasks.map(({ status }) => status)).toEqual(["skipped", "failed", "finished"]);
   });
 });
+
+describe("the bill of a stopped turn", () => {
+  it("that does not come is estimated after a while, so that nobody waits for ever", () => {
+    const run = withBudget(1);
+    run.finish("t2#1");
+    run.command({ type: "task.skip", task: "t1" });
+    expect(run.phase).toBe("dispatching");
+    expect(run.hands.wake()).toBe("wake/t1#1/bill");
+    expect(run.phase).toBe("synthesizing");
+    expect(run.context.spend.estimatedUsd).toBeGreaterThan(0.01);
+    expect(run.context.queue?.tasks[0]?.usd).toBeCloseTo(run.context.spend.estimatedUsd, 12);
+    expect(run.letters).toEqual(["t1#1: modelTurn (its actor was stopped and no bill came; its worst case is booked)"]);
+  });
+
+  it("that does not come does not keep a cancelled run", () => {
+    const run = new RunByHand({ mode: "orchestrate" });
+    run.command({ type: "run.cancel" });
+    expect(run.phase).toBe("stopping");
+    expect(run.hands.wake()).toBe("wake/plan#1/bill");
+    expect(run.output).toMatchObject({ outcome: "cancelled", spend: { turns: 1 } });
+    expect(run.context.accounts).toEqual({});
+  });
+
+  it("that comes ends the wait for it", () => {
+    const run = withBudget(1);
+    run.command({ type: "task.skip", task: "t1" });
+    run.bury("too late");
+    expect(run.hands.doing("sleepUntil")).toEqual([]);
+    expect(run.context.spend.estimatedUsd).toBe(0);
+  });
+
+  it("that nobody knows is estimated at once", () => {
+    const run = withBudget(1);
+    run.command({ type: "task.skip", task: "t1" });
+    run.actor.send({ type: "effect.orphaned", id: "x", key: "t1#1/turn/1.0", name: "modelTurn", performed: true, at: 2_000 });
+    expect(run.context.accounts).not.toHaveProperty("t1#1");
+    expect(run.context.spend.estimatedUsd).toBeGreaterThan(0.01);
+  });
+
+  it("names what was lost in crashes before, too", () => {
+    const run = withBudget(1);
+    run.command({ type: "task.skip", task: "t1" });
+    const usage = { inputTokens: 0, outputTokens: 100, cacheReadTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0, estimated: false };
+    const value = { outcome: { kind: "failed", failure: null, usage, usd: 0.001, requestId: null }, lost: 2 };
+    run.actor.send({ type: "effect.orphaned", id: "x", key: "t1#1/turn/1.0", name: "modelTurn", performed: true, value, at: 2_000 });
+    expect(run.context.spend).toMatchObject({ turns: 3, outputTokens: 300 });
+    expect(run.context.queue?.tasks[0]?.usd).toBeCloseTo(0.003, 12);
+  });
+});

@@ -31,7 +31,7 @@ export class Hands {
   readonly #open: Work[] = [];
   readonly #stopped: Work[] = [];
   /** Effects that are settled at once, whenever `settle` looks; the rest waits for the test. */
-  readonly atOnce: Partial<{ [N in Name]: (input: InputOf<N>) => ValueOf<N> }> = {
+  atOnce: Partial<{ [N in Name]: (input: InputOf<N>) => ValueOf<N> }> = {
     prepareWorkspace: () => ({ ok: true, conflicts: [] }),
     verifyWork: () => ({ ok: true, evidence: [{ kind: "commands", what: "checks", ok: true }] }),
     commitWork: ({ workspace }) => ({ ok: true, changes: { ref: `changes of ${workspace}`, files: [] }, ref: `output of ${workspace}`, bytes: 10 }),
@@ -49,6 +49,11 @@ export class Hands {
     performWork: this.#logic("performWork"),
     integrate: this.#logic("integrate"),
   };
+
+  /** True when effects were stopped that the root has not been told of. */
+  get hasStopped(): boolean {
+    return this.#stopped.length > 0;
+  }
 
   /** For `createMachines`. */
   get ports(): Ports {

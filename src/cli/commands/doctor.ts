@@ -32,11 +32,24 @@ const ENDPOINT_MS = 5_000;
 /** Looks at everything. Exit code 0 when a run would work, 5 without a good key, else 1. Never shows a key. */
 export async function doctorCommand(flags: DoctorFlags, io: Io): Promise<number> {
   const place = placeOf(flags, io);
-  const findings: readonly Finding[] = [nodeFinding(), ...(await endpointFindings(flags, io)), await gitFinding(), sandboxFinding(), stateFinding(place.store)];
+  const findings: readonly Finding[] = [
+    nodeFinding(),
+    ...(await endpointFindings(flags, io)),
+    await gitFinding(),
+    sandboxFinding(),
+    stateFinding(place.store),
+  ];
   const printer = new Printer(io);
   if (flags.json === true) {
-    const details = { node: process.versions.node, path: process.execPath, platform: `${process.platform}-${process.arch}`, state: place.store };
-    printer.line(JSON.stringify({ type: "doctor", ok: findings.every(({ state }) => state !== "missing"), ...details, findings }));
+    const details = {
+      node: process.versions.node,
+      path: process.execPath,
+      platform: `${process.platform}-${process.arch}`,
+      state: place.store,
+    };
+    printer.line(
+      JSON.stringify({ type: "doctor", ok: findings.every(({ state }) => state !== "missing"), ...details, findings }),
+    );
   } else for (const { name, state, text } of findings) printer.line(`${MARKS[state]} ${name.padEnd(8)}  ${text}`);
   await printer.close();
   const missing = findings.filter(({ state }) => state === "missing");
@@ -77,11 +90,23 @@ async function ask(address: string, headers: Readonly<Record<string, string>>): 
   const found = (state: Finding["state"], text: string): Finding => ({ name: "endpoint", state, text });
   try {
     const url = `${address.replace(/\/+$/, "")}/v1/models?limit=1`;
-    const response = await fetch(url, { headers: { ...headers, "anthropic-version": "2023-06-01" }, redirect: "manual", signal: AbortSignal.timeout(ENDPOINT_MS) });
+    const response = await fetch(url, {
+      headers: { ...headers, "anthropic-version": "2023-06-01" },
+      redirect: "manual",
+      signal: AbortSignal.timeout(ENDPOINT_MS),
+    });
     await response.body?.cancel();
     const { status } = response;
     const isPage = (response.headers.get("content-type") ?? "").includes("text/html");
-    if (isPage) return { status, host, finding: found("missing", `${host} answers with a web page (${status}): check the address, and whether a proxy or login page is in between`) };
+    if (isPage)
+      return {
+        status,
+        host,
+        finding: found(
+          "missing",
+          `${host} answers with a web page (${status}): check the address, and whether a proxy or login page is in between`,
+        ),
+      };
     if (status >= 500) return { status, host, finding: found("missing", `${host} fails with ${status}`) };
     return { status, host, finding: found("ok", `${host} answers${status === 200 || status === 401 ? "" : ` (${status})`}`) };
   } catch (error) {
@@ -92,13 +117,20 @@ async function ask(address: string, headers: Readonly<Record<string, string>>): 
 
 async function gitFinding(): Promise<Finding> {
   const env = cleanEnvironment({ home: tmpdir(), runId: "doctor" });
-  const { exitCode, stdout } = await runProcess({ argv: ["git", "--version"] }, { cwd: tmpdir(), env, timeoutMs: ENDPOINT_MS, signal: new AbortController().signal });
+  const { exitCode, stdout } = await runProcess(
+    { argv: ["git", "--version"] },
+    { cwd: tmpdir(), env, timeoutMs: ENDPOINT_MS, signal: new AbortController().signal },
+  );
   if (exitCode === 0) return { name: "git", state: "ok", text: safe(stdout.text).replace(/^git version /, "") };
   return { name: "git", state: "note", text: "not found; runs work without it" };
 }
 
 function sandboxFinding(): Finding {
-  return { name: "sandbox", state: "note", text: "none yet: commands of workers (--allow-bash) run with your rights, in a copy of the workspace" };
+  return {
+    name: "sandbox",
+    state: "note",
+    text: "none yet: commands of workers (--allow-bash) run with your rights, in a copy of the workspace",
+  };
 }
 
 function stateFinding(store: string): Finding {
@@ -107,7 +139,11 @@ function stateFinding(store: string): Finding {
     rmdirSync(mkdtempSync(path.join(folder, ".quatrain-doctor-")));
     return { name: "state", state: "ok", text: `${store} can be written` };
   } catch (error) {
-    return { name: "state", state: "missing", text: `${store} can't be written (${messageOf(error)}); name another with --state-dir` };
+    return {
+      name: "state",
+      state: "missing",
+      text: `${store} can't be written (${messageOf(error)}); name another with --state-dir`,
+    };
   }
 }
 

@@ -31,7 +31,14 @@ export async function resumeCommandLine(id: string | undefined, flags: SharedFla
       ...(inspector ? { inspect: inspector.inspect } : {}),
     });
     const where = { ...place, workspace: recorded.workspace === null ? null : (place.workspace ?? recorded.workspace) };
-    return await superviseRun(run, { io, kind, place: where, apply: flags.apply === true, approvePlan: flags.yes === true, leavePlan: !isPerson });
+    return await superviseRun(run, {
+      io,
+      kind,
+      place: where,
+      apply: flags.apply === true,
+      approvePlan: flags.yes === true,
+      leavePlan: !isPerson,
+    });
   } finally {
     await inspector?.close();
   }
@@ -41,9 +48,13 @@ function chosen(id: string | undefined, { store, flags }: Place): RunSummary {
   const runs = listRuns({ store });
   const found = id === undefined ? runs.findLast(({ state }) => state === "open") : runs.find((run) => run.id === id);
   if (found) return found;
-  if (id === undefined) throw new QuatrainError("UnknownRun", `There is no open run in ${store}. See all with: quatrain runs${flags}`);
+  if (id === undefined)
+    throw new QuatrainError("UnknownRun", `There is no open run in ${store}. See all with: quatrain runs${flags}`);
   const recent = runs.slice(-5).map((run) => run.id);
-  const known = recent.length > 0 ? `Recent runs: ${recent.join(", ")}.` : "It holds no runs; name another place with --workspace or --state-dir.";
+  const known =
+    recent.length > 0
+      ? `Recent runs: ${recent.join(", ")}.`
+      : "It holds no runs; name another place with --workspace or --state-dir.";
   throw new QuatrainError("UnknownRun", `There is no run "${id}" in ${store}. ${known}`);
 }
 

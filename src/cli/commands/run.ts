@@ -22,7 +22,9 @@ export async function runCommand(request: string, flags: RunFlags, io: Io): Prom
       ...(inspector ? { inspect: inspector.inspect } : {}),
     });
     if (!isPerson && kind !== "json" && flags.yes !== true) {
-      io.stderr.write("quatrain: no terminal to ask at: the plan is not reviewed, and what needs a person's leave is denied (--yes says the first on purpose).\n");
+      io.stderr.write(
+        "quatrain: no terminal to ask at: the plan is not reviewed, and what needs a person's leave is denied (--yes says the first on purpose).\n",
+      );
     }
     return await superviseRun(run, { io, kind, place, apply: flags.apply === true });
   } finally {

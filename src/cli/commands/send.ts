@@ -24,7 +24,9 @@ export interface SendFlags extends PlaceFlags {
 export async function sendCommand(sent: SentWords, flags: SendFlags, io: Io): Promise<number> {
   const { store } = placeOf(flags, io);
   commandRun(sent.id, commandOf(sent, flags), { store });
-  io.stdout.write(`Sent: ${sent.name} to ${sent.id}. It is delivered at once if the run is being worked on, else when it is resumed.\n`);
+  io.stdout.write(
+    `Sent: ${sent.name} to ${sent.id}. It is delivered at once if the run is being worked on, else when it is resumed.\n`,
+  );
   return 0;
 }
 
@@ -38,7 +40,7 @@ export function commandOf({ name, words }: SentWords, { task, reason }: SendFlag
     case "reject":
       return { type: "ask.answer", ask: first ?? "plan", decision: name, ...(reason === undefined ? {} : { text: reason }) };
     case "tell":
-      if (all.trim() === "") throw bad("tell needs a text: quatrain send RUN tell \"use the existing table\".");
+      if (all.trim() === "") throw bad('tell needs a text: quatrain send RUN tell "use the existing table".');
       return { type: "run.tell", text: all, ...(task === undefined ? {} : { task }) };
     case "pause":
       return { type: "run.pause" };

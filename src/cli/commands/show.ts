@@ -21,9 +21,16 @@ import { durationText, moneyText, plural, safe } from "../words.ts";
 export async function showCommand(id: string, flags: PlaceFlags & { readonly json?: boolean }, io: Io): Promise<number> {
   const place = placeOf(flags, io);
   const summary = listRuns({ store: place.store }).find((run) => run.id === id);
-  if (!summary) throw new QuatrainError("UnknownRun", `There is no run "${id}" in ${place.store}. See those it has with: quatrain runs${place.flags}`);
+  if (!summary)
+    throw new QuatrainError(
+      "UnknownRun",
+      `There is no run "${id}" in ${place.store}. See those it has with: quatrain runs${place.flags}`,
+    );
   const printer = new Printer(io);
-  const lines = summary.state === "ended" ? await endedLines(summary, place, flags.json === true) : openLines(summary, place, { json: flags.json === true, now: io.now() });
+  const lines =
+    summary.state === "ended"
+      ? await endedLines(summary, place, flags.json === true)
+      : openLines(summary, place, { json: flags.json === true, now: io.now() });
   for (const line of lines) printer.line(line);
   await printer.close();
   return 0;
@@ -36,7 +43,10 @@ async function endedLines(summary: RunSummary, place: Place, json: boolean): Pro
   const extras = { resultFolder, applied: null, notApplied: null, resume: null };
   if (json) return [JSON.stringify(resultLine(result, { ...extras, exitCode: exitCodeOf(result) }))];
   const { budgetUsd } = run.snapshot.context.options;
-  return [safe(summary.request, 400), ...summaryLines(result, { ...extras, applyLater: `${resumeCommand(summary.id, place)} --apply`, budgetUsd })];
+  return [
+    safe(summary.request, 400),
+    ...summaryLines(result, { ...extras, applyLater: `${resumeCommand(summary.id, place)} --apply`, budgetUsd }),
+  ];
 }
 
 interface OpenView {
@@ -47,11 +57,14 @@ interface OpenView {
 function openLines(summary: RunSummary, place: Place, { json, now }: OpenView): readonly string[] {
   const rows = readRows({ file: journalFile(place.store), run: summary.id });
   const lastAt = rows.at(-1)?.at ?? summary.createdAt;
-  const turns = rows.flatMap(({ kind, body }) => (kind === "result" && isPlainObject(body) && isPlainObject(body["outcome"]) ? [body["outcome"]] : []));
+  const turns = rows.flatMap(({ kind, body }) =>
+    kind === "result" && isPlainObject(body) && isPlainObject(body["outcome"]) ? [body["outcome"]] : [],
+  );
   const usd = turns.reduce((sum, turn) => sum + (typeof turn["usd"] === "number" ? turn["usd"] : 0), 0);
   const attempts = [...new Set(rows.flatMap(({ key }) => /^(t\d+#\d+)\//.exec(key ?? "")?.[1] ?? []))];
   const resume = resumeCommand(summary.id, place);
-  if (json) return [JSON.stringify({ type: "run", ...summary, rows: rows.length, lastAt, turns: turns.length, usd, attempts, resume })];
+  if (json)
+    return [JSON.stringify({ type: "run", ...summary, rows: rows.length, lastAt, turns: turns.length, usd, attempts, resume })];
   return [
     safe(summary.request, 400),
     `${summary.id}: ${summary.state} · begun ${durationText(now - summary.createdAt)} ago, last written ${durationText(now - lastAt)} ago`,

@@ -60,7 +60,10 @@ function rowLines(rows: readonly ViewRow[], columns: number): readonly ViewLine[
     const end = row.effort === "" ? "" : `  ${row.effort}`;
     const middle = columns - cellsOf(start) - cellsOf(end);
     // On a narrow screen what a task does is worth more than what it cost.
-    const text = middle >= 20 || end === "" ? `${start}${fitToCells(middleText(row, middle), Math.max(0, middle))}${end}` : `${start}${middleText(row, columns)}`;
+    const text =
+      middle >= 20 || end === ""
+        ? `${start}${fitToCells(middleText(row, middle), Math.max(0, middle))}${end}`
+        : `${start}${middleText(row, columns - cellsOf(start))}`;
     return { text: text.trimEnd(), tone: toneOf(row.status) };
   });
 }

@@ -24,7 +24,13 @@ export function liveReporter({ io, run, onInterrupt }: Reporting): Reporter {
   let onAnswer: (yes: boolean) => void = () => {};
   const onKey: LiveViewProps["onKey"] = (key) => (key === "interrupt" ? onInterrupt() : onAnswer(key === "yes"));
   const view = (isOver: boolean) =>
-    createElement(LiveView, { model: isOver ? null : viewModel(seen, run.snapshot.context, io.now()), printed, question, color: mayColor(io), onKey });
+    createElement(LiveView, {
+      model: isOver ? null : viewModel(seen, run.snapshot.context, io.now()),
+      printed,
+      question,
+      color: mayColor(io),
+      onKey,
+    });
   const subscription = run.events.subscribe((event) => {
     seen = seeEvent(seen, event);
     changed = true;

@@ -2,6 +2,7 @@
 // orchestrator's context and a moment.
 import { rootCause } from "../../core/failure.ts";
 import { taskIndex, workerActorId } from "../../core/ids.ts";
+import { unreachable } from "../../core/unreachable.ts";
 import type { RunContext } from "../../machines/run-state.ts";
 import { isSettledStatus } from "../../queue/state.ts";
 import type { TaskState, TaskStatus } from "../../queue/state.ts";
@@ -38,9 +39,29 @@ export interface ViewModel {
 }
 
 /** Order of the lines. */
-const URGENCY: readonly TaskStatus[] = ["running", "asking", "retrying", "ready", "invalidated", "waiting", "failed", "skipped", "finished"];
+const URGENCY: readonly TaskStatus[] = [
+  "running",
+  "asking",
+  "retrying",
+  "ready",
+  "invalidated",
+  "waiting",
+  "failed",
+  "skipped",
+  "finished",
+];
 /** Order of the counters, and those that are told even when they are 0. */
-const COUNTED: readonly TaskStatus[] = ["waiting", "ready", "running", "retrying", "asking", "finished", "failed", "skipped", "invalidated"];
+const COUNTED: readonly TaskStatus[] = [
+  "waiting",
+  "ready",
+  "running",
+  "retrying",
+  "asking",
+  "finished",
+  "failed",
+  "skipped",
+  "invalidated",
+];
 const ALWAYS: ReadonlySet<TaskStatus> = new Set(["waiting", "ready", "running", "finished"]);
 
 /** Makes the view of a moment (ms). */
@@ -53,7 +74,11 @@ export function viewModel(seen: ViewState, context: RunContext, now: number): Vi
     request: safe(seen.request, 200),
     path: pathText(seen),
     totals: `${durationText(moment - seen.startedAt)} · ${moneyText(seen.usd)}${budget} · ${countText(seen.tokens)} tokens`,
-    queue: queue ? COUNTED.filter((status) => ALWAYS.has(status) || queue.counts[status] > 0).map((status) => `${status} ${queue.counts[status]}`).join(" · ") : "",
+    queue: queue
+      ? COUNTED.filter((status) => ALWAYS.has(status) || queue.counts[status] > 0)
+          .map((status) => `${status} ${queue.counts[status]}`)
+          .join(" · ")
+      : "",
     rows: [...ownRows(seen, moment), ...tasks].toSorted((a, b) => URGENCY.indexOf(a.status) - URGENCY.indexOf(b.status)),
     trouble: troubleText(seen),
   };
@@ -70,7 +95,14 @@ function taskRow(task: TaskState, scene: Scene): ViewRow {
   const started = task.startedAt ?? detail.startedAt;
   const until = isSettledStatus(task.status) ? (task.settledAt ?? scene.now) : scene.now;
   const effort = started === null ? "" : effortText({ ms: until - started, tokens: detail.tokens, usd: detail.usd });
-  return { id: task.id, status: task.status, worker: safe(task.worker, 30), label: safe(task.label, 60), doing: taskDoing(task, detail, scene), effort };
+  return {
+    id: task.id,
+    status: task.status,
+    worker: safe(task.worker, 30),
+    label: safe(task.label, 60),
+    doing: taskDoing(task, detail, scene),
+    effort,
+  };
 }
 
 function taskDoing(task: TaskState, detail: Detail, scene: Scene): string {
@@ -92,6 +124,8 @@ function taskDoing(task: TaskState, detail: Detail, scene: Scene): string {
     case "failed":
     case "skipped":
       return why ? failureText(rootCause(why)) : task.status;
+    default:
+      return unreachable(task.status);
   }
 }
 
@@ -105,7 +139,9 @@ const isFull = ({ queue }: RunContext): boolean => queue !== null && queue.count
 
 function blockers(task: TaskState, { plan, queue }: RunContext): readonly string[] {
   const dependencies = plan?.tasks[taskIndex(task.id)]?.dependencies ?? [];
-  return dependencies.map((edge) => edge.task).filter((id) => !isSettledStatus(queue?.tasks[taskIndex(id)]?.status ?? "finished"));
+  return dependencies
+    .map((edge) => edge.task)
+    .filter((id) => !isSettledStatus(queue?.tasks[taskIndex(id)]?.status ?? "finished"));
 }
 
 /** The run's own conversation that is alive. */
@@ -113,7 +149,16 @@ function ownRows(seen: ViewState, now: number): readonly ViewRow[] {
   if (seen.talking === null) return [];
   const detail = detailOf(seen, seen.talking);
   const effort = effortText({ ms: null, tokens: detail.tokens, usd: detail.usd });
-  return [{ id: "", status: "running", worker: "orchestrator", label: seen.talking, doing: `${seen.talking}${stepText(detail, now)}`, effort }];
+  return [
+    {
+      id: "",
+      status: "running",
+      worker: "orchestrator",
+      label: seen.talking,
+      doing: `${seen.talking}${stepText(detail, now)}`,
+      effort,
+    },
+  ];
 }
 
 function effortText({ ms, tokens, usd }: { readonly ms: number | null; readonly tokens: number; readonly usd: number }): string {
@@ -130,5 +175,5 @@ function troubleText({ failure, conflicts }: ViewState): string {
   return [...(failure ? [failureText(failure)] : []), ...(count === "" ? [] : [count])].join(" · ");
 }
 
-const inTime = (at: number | null, now: number): string => (at === null || at <= now ? "at once" : `in ${durationText(at - now)}`);
-
+const inTime = (at: number | null, now: number): string =>
+  at === null || at <= now ? "at once" : `in ${durationText(at - now)}`;

@@ -1,6 +1,7 @@
 // What the live view remembers of a run's events: the detail that the orchestrator's context does not hold. A pure fold.
 import type { Failure } from "../../core/failure.ts";
 import { parseAttemptId } from "../../core/ids.ts";
+import { unreachable } from "../../core/unreachable.ts";
 import type { NumberedEvent } from "../../protocol/run-event.ts";
 
 /** What one conversation is doing right now. */
@@ -46,7 +47,19 @@ export interface ViewState {
   readonly talking: string | null;
 }
 
-const NO_DETAIL: Detail = { state: "", doing: null, startedAt: null, endedAt: null, attempt: 0, turns: 0, tokens: 0, usd: 0, summary: "", failure: null, wakeAt: null };
+const NO_DETAIL: Detail = {
+  state: "",
+  doing: null,
+  startedAt: null,
+  endedAt: null,
+  attempt: 0,
+  turns: 0,
+  tokens: 0,
+  usd: 0,
+  summary: "",
+  failure: null,
+  wakeAt: null,
+};
 
 /** Before the first event. */
 export const NOTHING_SEEN: ViewState = {
@@ -66,7 +79,8 @@ export const NOTHING_SEEN: ViewState = {
 };
 
 /** What is known of a task or conversation; nothing of unknown ones. */
-export const detailOf = ({ details }: ViewState, name: string): Detail => (Object.hasOwn(details, name) ? (details[name] ?? NO_DETAIL) : NO_DETAIL);
+export const detailOf = ({ details }: ViewState, name: string): Detail =>
+  Object.hasOwn(details, name) ? (details[name] ?? NO_DETAIL) : NO_DETAIL;
 
 /** Takes one event in. */
 export function seeEvent(seen: ViewState, event: NumberedEvent): ViewState {
@@ -83,15 +97,48 @@ export function seeEvent(seen: ViewState, event: NumberedEvent): ViewState {
       return { ...seen, conflicts: seen.conflicts + 1 };
     case "ask.opened":
       return event.ask.from === null ? seen : doing(seen, event.ask.from, { step: "asking", until: null });
+    case "task.started":
+    case "task.progressed":
+    case "task.retrying":
+    case "task.finished":
+    case "task.failed":
+    case "task.skipped":
+      return seeTask(seen, event);
+    case "turn.started":
+    case "turn.completed":
+    case "turn.failed":
+    case "turn.lost":
+    case "tool.started":
+    case "tool.finished":
+    case "conversation.held":
+      return seeTurn(seen, event);
+    case "route.decided":
+    case "plan.repairing":
+    case "plan.accepted":
+    case "ask.closed":
+    case "phase.retrying":
+    case "budget.reached":
+    case "letter.dropped":
+      return seen;
     default:
-      return seeTask(seeTurn(seen, event), event);
+      return unreachable(event);
   }
 }
 
-function seeTask(seen: ViewState, event: NumberedEvent): ViewState {
+type Among<T extends string> = Extract<NumberedEvent, { readonly type: T }>;
+
+function seeTask(seen: ViewState, event: Among<`task.${string}`>): ViewState {
   switch (event.type) {
     case "task.started":
-      return change(seen, event.task, { attempt: event.attempt, state: "starting", doing: null, startedAt: event.at, endedAt: null, failure: null, wakeAt: null });
+      return change(seen, event.task, {
+        attempt: event.attempt,
+        state: "starting",
+        doing: null,
+        startedAt: event.at,
+        endedAt: null,
+        failure: null,
+        wakeAt: null,
+      });
     case "task.progressed":
       return change(seen, event.task, { state: event.state, doing: null });
     case "task.retrying":
@@ -102,11 +149,11 @@ function seeTask(seen: ViewState, event: NumberedEvent): ViewState {
     case "task.skipped":
       return change(seen, event.task, { failure: event.failure, endedAt: event.at, doing: null });
     default:
-      return seen;
+      return unreachable(event);
   }
 }
 
-function seeTurn(seen: ViewState, event: NumberedEvent): ViewState {
+function seeTurn(seen: ViewState, event: Among<`turn.${string}` | `tool.${string}` | "conversation.held">): ViewState {
   switch (event.type) {
     case "turn.started": {
       const next = doing(seen, event.conversation, { step: "thinking", until: null });
@@ -117,7 +164,11 @@ function seeTurn(seen: ViewState, event: NumberedEvent): ViewState {
       return spend(doing(seen, event.conversation, null), event.conversation, { tokens, usd: event.usd ?? 0, turns: 1 });
     }
     case "turn.failed":
-      return spend(doing(seen, event.conversation, { step: `waiting(${event.failure.code})`, until: event.wakeAt }), event.conversation, { tokens: 0, usd: event.usd ?? 0, turns: 0 });
+      return spend(
+        doing(seen, event.conversation, { step: `waiting(${event.failure.code})`, until: event.wakeAt }),
+        event.conversation,
+        { tokens: 0, usd: event.usd ?? 0, turns: 0 },
+      );
     case "turn.lost":
       return spend(seen, event.conversation, { tokens: 0, usd: event.usd, turns: 0 });
     case "tool.started":
@@ -127,7 +178,7 @@ function seeTurn(seen: ViewState, event: NumberedEvent): ViewState {
     case "conversation.held":
       return doing(seen, event.conversation, { step: `held(${event.failure.code})`, until: null });
     default:
-      return seen;
+      return unreachable(event);
   }
 }
 
@@ -141,7 +192,11 @@ function doing(seen: ViewState, conversation: string, next: Doing | null): ViewS
   return attempt !== undefined && attempt !== current ? seen : change(seen, nameOf(conversation), { doing: next });
 }
 
-function spend(seen: ViewState, conversation: string, bill: { readonly tokens: number; readonly usd: number; readonly turns: number }): ViewState {
+function spend(
+  seen: ViewState,
+  conversation: string,
+  bill: { readonly tokens: number; readonly usd: number; readonly turns: number },
+): ViewState {
   const before = detailOf(seen, nameOf(conversation));
   const more = { tokens: before.tokens + bill.tokens, usd: before.usd + bill.usd, turns: before.turns + bill.turns };
   return { ...change(seen, nameOf(conversation), more), tokens: seen.tokens + bill.tokens, usd: seen.usd + bill.usd };

@@ -1,0 +1,62 @@
+// Policies come from users, too: one function says what is wrong with one, by the name of the field.
+import { z } from "zod";
+import { FAILURE_CODES } from "./failure.ts";
+import type { FailureCode } from "./failure.ts";
+import { stableStringify } from "./json.ts";
+
+const waitMs = z.tuple([z.number().min(0), z.number()]).refine(([from, to]) => from <= to, "the first bound is above the second");
+
+const Turn = z.discriminatedUnion("do", [
+  z.strictObject({ do: z.literal("again"), waitMs }),
+  z.strictObject({ do: z.literal("append") }),
+]);
+
+const Attempt = z.strictObject({
+  do: z.literal("renew"),
+  change: z.strictObject({
+    effort: z.enum(["lower", "higher"]).optional(),
+    maxTokens: z.literal("double").optional(),
+    context: z.literal("trimmed").optional(),
+    issues: z.literal(true).optional(),
+    model: z.enum(["other", "orchestrator"]).optional(),
+  }),
+  waitMs,
+});
+
+const Row = z.strictObject({
+  turn: z.array(Turn),
+  attempt: z.array(Attempt),
+  then: z.enum(["fail", "skip", "ask", "suspend", "synthesize"]),
+});
+
+const count = z.int().min(0);
+
+const PartialPolicy = z
+  .strictObject({
+    table: z.record(z.enum(FAILURE_CODES as readonly [FailureCode, ...FailureCode[]]), Row),
+    attempts: z.int().min(1),
+    restarts: z.strictObject({ intensity: count, periodMs: z.number().positive() }),
+    longestWaitMs: z.number().min(0),
+    repairs: z.strictObject({ plan: count, answer: count }),
+    planFallback: z.boolean(),
+  })
+  .partial();
+
+/** What is wrong with parts of a policy, each as `policy.<field> is <value>: <why>`; empty when nothing is. Pure and total. */
+export function policyIssues(policy: unknown): readonly string[] {
+  const checked = PartialPolicy.safeParse(policy);
+  if (checked.success) return [];
+  return checked.error.issues.map(
+    ({ path, message }) => `${["policy", ...path].join(".")} is ${shown(policy, path)}: ${message}`,
+  );
+}
+
+function shown(policy: unknown, path: readonly PropertyKey[]): string {
+  const found = path.reduce<unknown>(
+    (value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined),
+    policy,
+  );
+  if (found === undefined) return "missing";
+  const text = typeof found === "number" ? String(found) : stableStringify(found);
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}

@@ -1,0 +1,72 @@
+// The command line as a process of its own: what only shows there. Needs the build (`npm test` makes it).
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { standIn } from "../../src/testing/stand-in/stand-in.ts";
+import type { StandIn } from "../../src/testing/stand-in/stand-in.ts";
+import { folders, smallJob } from "./helpers.ts";
+
+const main = path.resolve(import.meta.dirname, "../../dist/cli/main.js");
+const places = folders();
+let server: StandIn;
+
+beforeAll(async () => {
+  server = await standIn({ brain: smallJob(), latency: { firstByteMs: 20 } });
+});
+afterAll(() => server.close());
+afterEach(() => places.clean());
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts the built command line; `whenSaid` is called once, when stdout holds the text. */
+async function start(
+  argv: readonly string[],
+  more: { readonly said?: string; readonly then?: (child: ReturnType<typeof spawn>) => void } = {},
+): Promise<Ended> {
+  const directory = await places.make();
+  const env = { PATH: process.env["PATH"] ?? "", HOME: directory, ANTHROPIC_API_KEY: "test-key", ANTHROPIC_BASE_URL: server.url };
+  const child = spawn(process.execPath, [main, ...argv], { cwd: directory, env, stdio: ["ignore", "pipe", "pipe"] });
+  const texts = { stdout: "", stderr: "" };
+  let { then } = more;
+  child.stdout.on("data", (chunk: Buffer) => {
+    texts.stdout += chunk.toString();
+    if (more.said === undefined || !texts.stdout.includes(more.said)) return;
+    then?.(child);
+    then = undefined;
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    texts.stderr += chunk.toString();
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, ...texts };
+}
+
+describe.skipIf(!existsSync(main))("the process", () => {
+  it("prints its version, and ends by itself after a run, with nothing on stderr", async () => {
+    const [version, run] = await Promise.all([start(["--version"]), start(["run", "do it", "--json"])]);
+    expect(version).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string, stderr: "" });
+    expect([run.code, run.stderr]).toEqual([0, ""]);
+    expect(JSON.parse(run.stdout.trimEnd().split("\n").at(-1) ?? "")).toMatchObject({ type: "result", exitCode: 0 });
+  });
+
+  it("saves its state at SIGTERM and ends with 143", async () => {
+    const run = await start(["run", "do it", "--yes", "--plain"], {
+      said: "[run] decomposing",
+      then: (child) => child.kill("SIGTERM"),
+    });
+    expect(run.stdout).toMatch(/Take it up again: quatrain resume r-\w+\n$/);
+    expect(run.code).toBe(143);
+  });
+
+  it("ends quietly with 141 when the reader of a JSON run goes away", async () => {
+    const run = await start(["run", "do it", "--json"], { said: "run.started", then: (child) => child.stdout?.destroy() });
+    expect([run.code, run.stderr]).toEqual([141, ""]);
+  });
+});
