@@ -30,10 +30,14 @@ export async function run({ quick = false } = {}) {
   const names = Object.keys(ARMS).filter((name) => hasCli || ARMS[name].args[0] !== CLI);
   const kinds = { clock: lifeOf, processor: workOf };
   const arms = Object.fromEntries(
-    Object.entries(kinds).flatMap(([kind, measured]) => names.map((name) => [`${kind}: ${name}`, () => measured(ARMS[name].args)])),
+    Object.entries(kinds).flatMap(([kind, measured]) =>
+      names.map((name) => [`${kind}: ${name}`, () => measured(ARMS[name].args)]),
+    ),
   );
   const found = await compare(arms, { rounds: quick ? QUICK_ROUNDS : ROUNDS, warmUp: 1 });
-  return Object.keys(kinds).flatMap((kind) => names.map((name) => over(found[`${kind}: ${BASELINE}`], found[`${kind}: ${name}`], { kind, name })));
+  return Object.keys(kinds).flatMap((kind) =>
+    names.map((name) => over(found[`${kind}: ${BASELINE}`], found[`${kind}: ${name}`], { kind, name })),
+  );
 }
 
 function over(base, { median, least, most }, { kind, name }) {

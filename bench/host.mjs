@@ -43,20 +43,26 @@ async function commits(folder, quick) {
   const single = await compare(
     {
       "bare SQLite": perSecond(2 * count, () => bareInserts(join(folder, "bare.db"), 2 * count)),
-      "one effect at a time": perSecond(2 * count, (run) => playEffects({ file, run, lanes: 1, count })),
-      [`${GROUP} effects at a time`]: perSecond(2 * count, (run) => playEffects({ file, run, lanes: GROUP, count })),
+      "one effect at a time": perSecond(2 * count, (id) => playEffects({ file, id, lanes: 1, count })),
+      [`${GROUP} effects at a time`]: perSecond(2 * count, (id) => playEffects({ file, id, lanes: GROUP, count })),
     },
     { rounds: quick ? QUICK_ROUNDS : ROUNDS, warmUp: 1 },
   );
   return Object.entries(single).map(([name, figures]) =>
-    rowOf(`host, durable rows, ${name}`, figures, { unit: "a second", baseline: "bare SQLite", ratio: round(figures.median / single["bare SQLite"].median) }),
+    rowOf(`host, durable rows, ${name}`, figures, {
+      unit: "a second",
+      baseline: "bare SQLite",
+      ratio: round(figures.median / single["bare SQLite"].median),
+    }),
   );
 }
 
 /** The baseline: one insert a transaction into one table, as durable as the host's. */
 function bareInserts(file, count) {
   const database = new DatabaseSync(file);
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, body TEXT)");
+  database.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, body TEXT)",
+  );
   const insert = database.prepare("INSERT INTO t (body) VALUES (?)");
   for (let at = 0; at < count; at++) {
     database.exec("BEGIN IMMEDIATE");
@@ -67,7 +73,7 @@ function bareInserts(file, count) {
 }
 
 /** A machine of `lanes` regions, each performing its share of `count` effects one after the other. */
-async function playEffects({ file, run, lanes, count }) {
+async function playEffects({ file, id, lanes, count }) {
   const step = effect("step", { class: "idempotent" }, ({ key }) => ({ key }));
   const lane = (name) => ({
     initial: "working",
@@ -88,14 +94,19 @@ async function playEffects({ file, run, lanes, count }) {
   });
   const names = Array.from({ length: lanes }, (_, at) => `lane${at + 1}`);
   const base = setup({ actors: { step } });
-  const actions = Object.fromEntries(names.map((name) => [`count ${name}`, base.assign({ done: ({ context }) => ({ ...context.done, [name]: (context.done[name] ?? 0) + 1 }) })]));
+  const actions = Object.fromEntries(
+    names.map((name) => [
+      `count ${name}`,
+      base.assign({ done: ({ context }) => ({ ...context.done, [name]: (context.done[name] ?? 0) + 1 }) }),
+    ]),
+  );
   const machine = base.extend({ actions }).createMachine({
     id: "lanes",
     context: { done: {} },
     type: "parallel",
     states: Object.fromEntries(names.map((name) => [name, lane(name)])),
   });
-  const host = sqliteHost({ file, run });
+  const host = sqliteHost({ file, run: id });
   const actor = createActor(machine, host.attach({ input: undefined }));
   actor.start();
   const end = await host.settled();
@@ -114,7 +125,13 @@ async function bytes(quick) {
   }
   return [
     ...found.map((value, at) => ({ name: `host, journal, ${sizes[at]} tasks`, value: round(value), unit: "bytes a row" })),
-    { name: `host, journal, growth`, value: round(found[1] / found[0]), unit: `x (${sizes[1]} / ${sizes[0]} tasks)`, target: MOST_GROWTH, exact: true },
+    {
+      name: `host, journal, growth`,
+      value: round(found[1] / found[0]),
+      unit: `x (${sizes[1]} / ${sizes[0]} tasks)`,
+      target: MOST_GROWTH,
+      exact: true,
+    },
   ];
 }
 
@@ -140,7 +157,11 @@ async function replays(folder, quick) {
     { rounds: quick ? QUICK_ROUNDS : ROUNDS },
   );
   return Object.entries(found).map(([name, figures]) =>
-    rowOf(`host, ${rows.length} rows, ${name}`, figures, { unit: "rows a second", baseline: "JSON.parse of the rows", ratio: round(figures.median / found["JSON.parse of the rows"].median) }),
+    rowOf(`host, ${rows.length} rows, ${name}`, figures, {
+      unit: "rows a second",
+      baseline: "JSON.parse of the rows",
+      ratio: round(figures.median / found["JSON.parse of the rows"].median),
+    }),
   );
 }
 

@@ -19,8 +19,16 @@ if (unknown !== undefined) fail(`There is no bench "${unknown}". There are: ${Ob
 for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) {
   const { run } = await BENCHES[name]();
   const before = loadavg()[0];
-  const rows = (await run({ quick: options.quick })).map((row) => ({ bench: name, ...row, ...(row.target !== undefined && { ok: row.value <= row.target }) }));
-  const place = { node: process.version, cores: availableParallelism(), load: Math.round(Math.max(before, loadavg()[0]) * 10) / 10 };
+  const rows = (await run({ quick: options.quick })).map((row) => ({
+    bench: name,
+    ...row,
+    ...(row.target !== undefined && { ok: row.value <= row.target }),
+  }));
+  const place = {
+    node: process.version,
+    cores: availableParallelism(),
+    load: Math.round(Math.max(before, loadavg()[0]) * 10) / 10,
+  };
   if (!options.json) printTable(rows, place);
   for (const row of rows) console.log(JSON.stringify({ ...row, ...place }));
   if (rows.some(({ exact, ok }) => exact && ok === false)) process.exitCode = 1;
@@ -54,5 +62,11 @@ function printTable(rows, { node, cores, load }) {
   ]);
   const heads = ["figure", "median", "unit", "spread", "against", "target"];
   const widths = heads.map((head, at) => Math.max(head.length, ...lines.map((line) => line[at].length)));
-  for (const line of [heads, ...lines]) console.log(line.map((text, at) => (at === 1 ? text.padStart(widths[at]) : text.padEnd(widths[at]))).join("  ").trimEnd());
+  for (const line of [heads, ...lines])
+    console.log(
+      line
+        .map((text, at) => (at === 1 ? text.padStart(widths[at]) : text.padEnd(widths[at])))
+        .join("  ")
+        .trimEnd(),
+    );
 }

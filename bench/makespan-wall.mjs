@@ -1,6 +1,7 @@
 // Makespan by the wall clock: the real orchestrator on the memory host, workers that are timers, against the proven
 // optimum and against the hand-written scheduler on the same timers.
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { memoryHost } from "../dist/host/memory.js";
 import { defineWorker } from "../dist/workers/define-worker.js";
 import { floor } from "./parts/floor.mjs";
@@ -26,7 +27,11 @@ export async function run({ quick = false } = {}) {
   );
   const found = await compare(arms, { rounds: quick ? 1 : ROUNDS, warmUp: quick ? 0 : 1 });
   return Object.entries(found).map(([name, figures]) =>
-    rowOf(`makespan by wall clock, ${name}`, figures, { unit: "x optimum", ...(name.startsWith("orchestrator") && { target: TARGET }), digits: 4 }),
+    rowOf(`makespan by wall clock, ${name}`, figures, {
+      unit: "x optimum",
+      ...(name.startsWith("orchestrator") && { target: TARGET }),
+      digits: 4,
+    }),
   );
 }
 
@@ -56,7 +61,9 @@ async function playOrchestrator(graph, cap) {
 
 /** A worker for each duration, so that what the queue learns of a worker is what its next task takes. */
 function workersOf(graph) {
-  return [...new Set(graph.dur)].map((units) => defineWorker({ name: workerFor(units), description: `takes ${units}`, instructions: "work" }));
+  return [...new Set(graph.dur)].map((units) =>
+    defineWorker({ name: workerFor(units), description: `takes ${units}`, instructions: "work" }),
+  );
 }
 
 function workerFor(units) {
@@ -64,5 +71,5 @@ function workerFor(units) {
 }
 
 function work(units) {
-  return units === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, units * UNIT_MS));
+  return units === 0 ? Promise.resolve() : setTimeout(units * UNIT_MS);
 }

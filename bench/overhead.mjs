@@ -3,7 +3,7 @@ import { memoryHost } from "../dist/host/memory.js";
 import { checkPlan } from "../dist/queue/check-plan.js";
 import { run as queueAlone } from "./makespan-overhead.mjs";
 import { floor } from "./parts/floor.mjs";
-import { compare, QUICK_ROUNDS, rowOf, ROUNDS } from "./parts/measure.mjs";
+import { compare, QUICK_ROUNDS, rowOf, ROUNDS, workOf } from "./parts/measure.mjs";
 import { dependenciesOf, windowDraft } from "./parts/plans.mjs";
 import { fullMachine, nullMachine, play, runInput, WORKER, workers } from "./parts/stage.mjs";
 
@@ -31,19 +31,21 @@ async function ofSize(size, rounds) {
   const { plan } = checked;
   const dependencies = dependenciesOf(plan);
   const [bare, full, filing] = [nullMachine(), fullMachine(), fullMachine({ changes: true })];
-  const usPerTask = (ms) => (ms * 1000) / size;
-  // Small plans are played often enough for the clock to see them.
-  const times = Math.max(1, Math.round(1_000 / size));
+  const input = runInput(plan, { concurrency: CAP });
+  const inWorkspace = runInput(plan, { concurrency: CAP, hasWorkspace: true });
   const arms = {
-    floor: () => timed(times, () => playFloor(dependencies)),
-    "null workers": () => timed(times, () => play(bare, memoryHost(), { input: runInput(plan, { concurrency: CAP }) })),
-    "null workers, events heard": () => timed(times, () => playHeard(bare, plan)),
-    "full workers": () => timed(Math.ceil(times / 10), () => play(full, memoryHost(), { input: runInput(plan, { concurrency: CAP, hasWorkspace: true }) })),
-    ...(size <= 100 && { "full workers, a file each": () => timed(Math.ceil(times / 10), () => play(filing, memoryHost(), { input: runInput(plan, { concurrency: CAP, hasWorkspace: true }) })) }),
-    "plan check": () => timed(times, () => checkPlan(draft, { workers, limits })),
+    floor: () => playFloor(dependencies),
+    "null workers": () => play(bare, memoryHost(), { input }),
+    "null workers, events heard": () => playHeard(bare, input),
+    "full workers": () => play(full, memoryHost(), { input: inWorkspace }),
+    // An attempt is given the changes of all it builds on, so here the work of a plan grows with its square.
+    ...(size <= 100 && { "full workers, a file each": () => play(filing, memoryHost(), { input: inWorkspace }) }),
+    "plan check": () => checkPlan(draft, { workers, limits }),
   };
-  const perTask = Object.fromEntries(Object.entries(arms).map(([name, arm]) => [name, async () => usPerTask(await arm())]));
-  const found = await compare(perTask, { rounds, warmUp: size > 1_000 ? 1 : 2 });
+  const perTask = Object.fromEntries(
+    Object.entries(arms).map(([name, once]) => [name, async () => ((await workOf(once)) * 1_000) / size]),
+  );
+  const found = await compare(perTask, { rounds: size > 1_000 ? QUICK_ROUNDS : rounds, warmUp: size > 1_000 ? 1 : 2 });
   return Object.entries(found).map(([name, figures]) =>
     rowOf(`overhead, ${name}, ${size} tasks`, figures, {
       unit: "us a task",
@@ -54,19 +56,11 @@ async function ofSize(size, rounds) {
   );
 }
 
-/** Milliseconds of one of `times` plays: those that this thread was at work, so that what runs beside is not counted. */
-async function timed(times, once) {
-  const begin = process.threadCpuUsage();
-  for (let time = 0; time < times; time++) await once();
-  const { user, system } = process.threadCpuUsage(begin);
-  return (user + system) / 1000 / times;
-}
-
-async function playHeard(machine, plan) {
+async function playHeard(machine, input) {
   let heard = 0;
   const onEvent = () => (heard += 1);
-  await play(machine, memoryHost(), { input: runInput(plan, { concurrency: CAP }), onEvent });
-  if (heard < plan.tasks.length * 2) throw new Error(`Only ${heard} events were heard of ${plan.tasks.length} tasks.`);
+  await play(machine, memoryHost(), { input, onEvent });
+  if (heard < input.plan.tasks.length * 2) throw new Error(`Only ${heard} events were heard.`);
 }
 
 /** The baseline, with its proof: each task once, after its dependencies, never more than the cap. */
@@ -75,8 +69,9 @@ async function playFloor(dependencies) {
   let live = 0;
   await floor(dependencies, CAP, async (at) => {
     live += 1;
-    if (live > CAP || done[at] || dependencies[at].some((to) => !done[to])) throw new Error(`The baseline broke a rule at task ${at}.`);
-    await undefined;
+    if (live > CAP || done[at] || dependencies[at].some((to) => !done[to]))
+      throw new Error(`The baseline broke a rule at task ${at}.`);
+    await Promise.resolve();
     live -= 1;
     done[at] = 1;
   });
@@ -84,5 +79,10 @@ async function playFloor(dependencies) {
 
 function growthOf(arm, rows) {
   const at = (size) => rows.find(({ name }) => name === `overhead, ${arm}, ${size} tasks`).value;
-  return { name: `overhead, ${arm}, growth`, value: Math.round((at(10_000) / at(1_000)) * 100) / 100, unit: "x (10,000 / 1,000 tasks)", target: MOST_GROWTH };
+  return {
+    name: `overhead, ${arm}, growth`,
+    value: Math.round((at(10_000) / at(1_000)) * 100) / 100,
+    unit: "x (10,000 / 1,000 tasks)",
+    target: MOST_GROWTH,
+  };
 }

@@ -2,7 +2,9 @@
 // well or badly. Nothing is started; xstate/graph walks the chart's pure transitions, and results are fed as events.
 import assert from "node:assert/strict";
 import { definePlan, defineWorker, prepareRun } from "quatrain";
+import { createOrchestrator } from "quatrain/machines";
 import type { OrchestratorMachine, RunContext } from "quatrain/machines";
+import { scriptedModel } from "quatrain/testing";
 import type { EventFromLogic, SnapshotFrom } from "xstate";
 import { getShortestPaths } from "xstate/graph";
 
@@ -10,7 +12,7 @@ type Snapshot = SnapshotFrom<OrchestratorMachine>;
 type Event = EventFromLogic<OrchestratorMachine>;
 
 const step = defineWorker({ name: "step", description: "Does a step.", perform: () => "done" });
-const defined = definePlan(
+const diamond = definePlan(
   [step],
   [
     { label: "top", worker: "step", task: "top" },
@@ -73,7 +75,7 @@ const keyOf = ({ value, status, context, children }: Snapshot): string =>
     Object.keys(children).toSorted(),
   ]);
 
-const paths = getShortestPaths(world.machines.orchestrator, {
+const paths = getShortestPaths(createOrchestrator({ workers: [step] }), {
   input,
   events: whatMayHappen,
   serializeState: keyOf,

@@ -17,7 +17,7 @@ export function drawMachine({ root }) {
   const drawn = new Set(all.filter((node) => node.path.length <= depthOf(root, node) && !isPassed(node)));
   const edges = edgesBetween(root, all, drawn);
   const lines = Object.values(root.states).flatMap((node) => drawState(node, { drawn, edges, indent: "  " }));
-  const start = stopsOf(root.initial.target[0], drawn, "").map(([target]) => `  [*] --> ${nameOf(target)}`);
+  const start = stopsOf(root.initial.target[0], drawn).map(([target]) => `  [*] --> ${nameOf(target)}`);
   const outer = edges.filter(({ from }) => from.parent === root).map((edge) => `  ${drawEdge(edge)}`);
   const ends = [...drawn]
     .filter((node) => node.parent === root && node.type === "final")
@@ -41,7 +41,7 @@ function drawState(node, { drawn, edges, indent }) {
     const regions = inner.flatMap((region, at) => [...(at === 0 ? [] : [`${indent}  --`]), ...drawState(region, deeper)]);
     return [`${indent}state ${nameOf(node)} {`, ...regions, `${indent}}`];
   }
-  const start = stopsOf(node.initial.target[0], drawn, "").map(([target]) => `${indent}  [*] --> ${nameOf(target)}`);
+  const start = stopsOf(node.initial.target[0], drawn).map(([target]) => `${indent}  [*] --> ${nameOf(target)}`);
   const inside = edges.filter(({ from }) => from.parent === node).map((edge) => `${indent}  ${drawEdge(edge)}`);
   return [`${indent}state ${nameOf(node)} {`, ...start, ...inside, `${indent}}`];
 }
@@ -56,7 +56,7 @@ function edgesBetween(root, all, drawn) {
     const from = node === root ? root.initial.target[0] : shown(node, drawn);
     for (const transition of transitionsOf(node)) {
       for (const target of transition.target ?? []) {
-        for (const [to, label] of stopsOf(target, drawn, labelOf(transition))) addEdge(found, { from, to, label });
+        for (const [to, label] of stopsOf(target, drawn, { label: labelOf(transition) })) addEdge(found, { from, to, label });
       }
     }
   }
@@ -73,16 +73,16 @@ function addEdge(found, { from, to, label }) {
   found.set(key, edge);
 }
 
-/** Where one stops that enters a state, and what decided it: the state itself, or where it passes on to. */
-function stopsOf(node, drawn, label, seen = new Set()) {
-  if (seen.has(node)) return [];
-  const path = new Set([...seen, node]);
-  if (node.type === "compound" && !drawn.has(node)) return stopsOf(node.initial.target[0], drawn, label, path);
+/** Where one stops that enters a state, and what decided it: the state itself, or where it passes on to. `via`: passed so far. */
+function stopsOf(node, drawn, { label = "", via = [] } = {}) {
+  if (via.includes(node)) return [];
+  const passed = [...via, node];
+  if (node.type === "compound" && !drawn.has(node)) return stopsOf(node.initial.target[0], drawn, { label, via: passed });
   if (!isPassed(node)) return [[shown(node, drawn), label]];
   return transitionsOf(node).flatMap((transition) =>
     (transition.target ?? []).flatMap((target) => {
       const own = labelOf(transition);
-      return stopsOf(target, drawn, own === "" && target.type !== "final" ? label : own, path);
+      return stopsOf(target, drawn, { label: own === "" && target.type !== "final" ? label : own, via: passed });
     }),
   );
 }

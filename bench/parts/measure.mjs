@@ -1,10 +1,12 @@
 // How every figure here is taken: arms by turns in one process, so that a busy machine is busy for all of them; the
 // first rounds warm up and are thrown away; of the others the median counts, and the spread is told.
+import process from "node:process";
 
 /** Rounds that count, and rounds before them that don't. */
 export const ROUNDS = 7;
 export const QUICK_ROUNDS = 3;
 const WARM_UP = 2;
+const LEAST_MS = 100;
 
 /**
  * Runs each arm `rounds` times, one after the other and all again. An arm is a function that returns (a promise of) its
@@ -12,15 +14,28 @@ const WARM_UP = 2;
  */
 export async function compare(arms, { rounds, warmUp = WARM_UP }) {
   const figures = Object.fromEntries(Object.keys(arms).map((name) => [name, []]));
-  for (let round = -warmUp; round < rounds; round++) {
+  for (let turn = -warmUp; turn < rounds; turn++) {
     for (const [name, arm] of Object.entries(arms)) {
       // What the arm before left behind is not to be cleared away at the cost of this one.
       globalThis.gc?.();
       const figure = await arm();
-      if (round >= 0) figures[name].push(figure);
+      if (turn >= 0) figures[name].push(figure);
     }
   }
   return Object.fromEntries(Object.entries(figures).map(([name, list]) => [name, summaryOf(list)]));
+}
+
+/**
+ * Milliseconds of one call of `once`: those that this thread was at work, so that what runs beside is not counted. It is
+ * called until there is enough to measure, since the system counts such time in coarse steps.
+ */
+export async function workOf(once) {
+  const begin = processorMs();
+  for (let times = 1; ; times++) {
+    await once();
+    const ms = processorMs() - begin;
+    if (ms >= LEAST_MS) return ms / times;
+  }
 }
 
 /** Median, least and most of a list. */
@@ -46,4 +61,10 @@ export function seededRandom(seed) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state / 2 ** 32;
   };
+}
+
+/** Milliseconds of work so far: of this thread, or of the whole process before Node 24. */
+function processorMs() {
+  const { user, system } = process.threadCpuUsage ? process.threadCpuUsage() : process.cpuUsage();
+  return (user + system) / 1_000;
 }

@@ -33,9 +33,22 @@ export function fullMachine({ changes = false } = {}) {
 export function nullMachine(work, given = workers) {
   const ports = simulatedPorts({ model: scriptedModel({}) });
   const { orchestrator } = createMachines({ workers: given, ports, maxTasks: 100_000 });
-  const perform = work ? (input, { clock }) => work(input).then(() => finished(input, clock.now())) : (input, { clock }) => finished(input, clock.now());
-  const said = (_input, { clock }) => ({ kind: "finished", text: "done", value: "done", messages: [], spend: NO_SPEND, turns: 1, toolCalls: 0, at: clock.now() });
-  return orchestrator.provide({ actors: { worker: outcomeLogic("worker", perform), conversation: outcomeLogic("conversation", said) } });
+  const perform = work
+    ? (input, { clock }) => work(input).then(() => finished(input, clock.now()))
+    : (input, { clock }) => finished(input, clock.now());
+  const said = (_input, { clock }) => ({
+    kind: "finished",
+    text: "done",
+    value: "done",
+    messages: [],
+    spend: NO_SPEND,
+    turns: 1,
+    toolCalls: 0,
+    at: clock.now(),
+  });
+  return orchestrator.provide({
+    actors: { worker: outcomeLogic("worker", perform), conversation: outcomeLogic("conversation", said) },
+  });
 }
 
 /** The input of a run over a given plan. */
@@ -80,7 +93,10 @@ export async function play(machine, host, { input, onEvent }) {
   const end = host.run ? await host.run() : await host.settled();
   const totalMs = performance.now() - begin;
   const { output } = actor.getSnapshot();
-  if (output?.outcome !== "complete") throw new Error(`The run ended ${end.kind} and ${output?.outcome ?? "without an output"}: ${String(end.error ?? output?.failure?.message)}`);
+  if (output?.outcome !== "complete")
+    throw new Error(
+      `The run ended ${end.kind} and ${output?.outcome ?? "without an output"}: ${String(end.error ?? output?.failure?.message)}`,
+    );
   return { dispatchMs: (settledAt || performance.now()) - begin, totalMs, output };
 }
 
@@ -99,5 +115,10 @@ function outcomeLogic(name, perform) {
 
 function finished({ id, card }, at) {
   const output = { ref: id, bytes: 4, value: "done" };
-  return { kind: "finished", report: { worker: card.name, success: true, output, summary: "done", changes: { ref: "", files: [] }, evidence: [] }, spend: NO_SPEND, at };
+  return {
+    kind: "finished",
+    report: { worker: card.name, success: true, output, summary: "done", changes: { ref: "", files: [] }, evidence: [] },
+    spend: NO_SPEND,
+    at,
+  };
 }

@@ -2,6 +2,7 @@
 import { messageOf } from "../core/errors.ts";
 import { failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
+import { headAndTail } from "../core/text.ts";
 import { effect } from "../host/effect.ts";
 import type { Brief } from "../protocol/work.ts";
 import type { WorkspacePort } from "../workspace/port.ts";
@@ -29,9 +30,13 @@ export interface PerformPorts {
   readonly workspace: WorkspacePort;
 }
 
+/** Longest text that a function may tell watchers at once, in characters; longer ones are cut in the middle. */
+const LONGEST_NOTE = 4_000;
+
 /**
- * The `performWork` effect. A throw fails the attempt as WorkerCrashed; an output that does not fit the worker's schema
- * fails it as WorkerOutputInvalid. After a crash the function is called again: it must bear that.
+ * The `performWork` effect. A throw fails the attempt as WorkerCrashed; an output that is no JSON or does not fit the
+ * worker's schema fails it as WorkerOutputInvalid. After a crash the function is called again, unless it had told
+ * something by `log`: then the attempt is lost, since nobody knows how far it got.
  */
 export function performWork({ runId, workers, workspace }: PerformPorts): RunActors["performWork"] {
   return effect(
@@ -44,22 +49,32 @@ export function performWork({ runId, workers, workspace }: PerformPorts): RunAct
       const worker = workers.find((one) => one.name === name);
       if (typeof worker?.perform !== "function")
         return { ok: false, failure: failure("WorkerCrashed", `Worker "${name}" has no function to perform.`) };
+      const log = (text: string): void => part(headAndTail(String(text), LONGEST_NOTE));
+      let made: unknown;
       try {
-        const root = workspace.rootOf({ run: runId, attempt });
-        const made = await worker.perform(brief, { signal, workspace: root, log: (text) => part(text) });
-        const output = asJson(made);
-        const issues = worker.checkOutput(output);
-        if (issues.length === 0) return { ok: true, output };
-        return {
-          ok: false,
-          failure: failure("WorkerOutputInvalid", `Worker "${name}" returned what its schema refuses: ${issues.join(" ")}`),
-        };
+        made = await worker.perform(brief, { signal, workspace: workspace.rootOf({ run: runId, attempt }), log });
       } catch (error) {
         return { ok: false, failure: failure("WorkerCrashed", `Worker "${name}" threw: ${messageOf(error)}`) };
       }
+      const { output, issues } = read(made, worker);
+      if (issues.length === 0) return { ok: true, output };
+      return {
+        ok: false,
+        failure: failure("WorkerOutputInvalid", `Worker "${name}" returned what its schema refuses: ${issues.join(" ")}`),
+      };
     },
   );
 }
 
-/** What survives JSON: reports are stored and handed on. */
-const asJson = (value: unknown): Json => (value === undefined ? null : (JSON.parse(JSON.stringify(value)) as Json));
+/** An output as what survives JSON (reports are stored and handed on), and what is wrong with it. Nothing counts as null. */
+function read(made: unknown, { checkOutput }: Performer): { readonly output: Json; readonly issues: readonly string[] } {
+  try {
+    const text = made === undefined ? "null" : JSON.stringify(made);
+    if (text === undefined) return { output: null, issues: [`a ${typeof made} is no JSON.`] };
+    // JSON.parse makes plain JSON.
+    const output = JSON.parse(text) as Json;
+    return { output, issues: checkOutput(output) };
+  } catch (error) {
+    return { output: null, issues: [messageOf(error)] };
+  }
+}

@@ -1,6 +1,7 @@
 // A question as a person has to see it: whole, since what is approved is exactly what runs. Pure.
 import { isPlainObject } from "../core/json.ts";
 import { headAndTail, plainText } from "../core/text.ts";
+import { unreachable } from "../core/unreachable.ts";
 import type { RunContext } from "../machines/run-state.ts";
 import type { Ask } from "../protocol/command.ts";
 import { planLines } from "./plan-text.ts";
@@ -25,6 +26,8 @@ export function askText(ask: Ask, context: RunContext): AskText {
       return { lines: [`May this be run${who}?`, ...callLines(ask.detail)], question: "Run it?" };
     case "escalation":
       return { lines: [safe(ask.text, 600)], question: "Try it again?" };
+    default:
+      return unreachable(ask.kind);
   }
 }
 
@@ -33,7 +36,7 @@ function callLines(detail: Ask["detail"]): readonly string[] {
   const { tool, input } = detail;
   const fields = isPlainObject(input) ? Object.entries(input) : [["input", input] as const];
   return [
-    `  ${plainText(String(tool))}`,
+    `  ${plainText(typeof tool === "string" ? tool : JSON.stringify(tool))}`,
     ...fields.flatMap(([name, value]) => {
       const text = headAndTail(plainText(typeof value === "string" ? value : JSON.stringify(value)), LONGEST);
       const [first = "", ...rest] = text.split("\n");

@@ -2,6 +2,7 @@
 import { QuatrainError } from "../core/errors.ts";
 import type { QuatrainErrorCode } from "../core/errors.ts";
 import type { Failure, FailureCode } from "../core/failure.ts";
+import { unreachable } from "../core/unreachable.ts";
 
 /** Exit codes by meaning. Signals add 128 to their number. */
 export const EXIT = { done: 0, failed: 1, usage: 2, partial: 3, budget: 4, key: 5, readerGone: 141 } as const;
@@ -27,6 +28,8 @@ export function exitCodeOf({ outcome, failure, budgetReached }: Ended): number {
       return failure && hasCode(failure, CONFIGURATION) ? EXIT.usage : EXIT.failed;
     case "cancelled":
       return EXIT.failed;
+    default:
+      return unreachable(outcome);
   }
 }
 

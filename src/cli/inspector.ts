@@ -1,7 +1,7 @@
 // The inspector beside a run.
 import type { StatelyInspector } from "../inspect/inspect.ts";
 import type { Io } from "./io.ts";
-import type { ReporterKind } from "./reporter.ts";
+import type { ReporterKind } from "./reporting.ts";
 
 /** Starts the inspector and says where it is: a line on stderr, or `{"type":"inspector","url":…}` with `--json`. */
 export async function openInspector({ stdout, stderr }: Io, kind: ReporterKind): Promise<StatelyInspector> {

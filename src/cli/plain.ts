@@ -36,10 +36,24 @@ function remember(memory: PlainMemory, event: NumberedEvent): PlainMemory {
   return { startedAt, workers: { ...memory.workers, [event.task]: safe(event.worker, 40) } };
 }
 
+type Among<T extends string> = Extract<NumberedEvent, { readonly type: T }>;
+type OfConversation = Among<`turn.${string}` | `tool.${string}` | "conversation.held">;
+type OfTask = Among<`task.${string}`>;
+
 /** What a line says about an event, without its time. */
-function textsOf(event: NumberedEvent, { workers }: PlainMemory): readonly string[] {
-  const task = (id: string): string => `[${Object.hasOwn(workers, id) ? `${id} ${workers[id]}` : id}]`;
-  const who = (conversation: string): string => task(parseAttemptId(conversation)?.task ?? conversation);
+function textsOf(event: NumberedEvent, memory: PlainMemory): readonly string[] {
+  if ("task" in event) return taskTexts(event, nameOf(event.task, memory));
+  if ("conversation" in event) return conversationTexts(event, nameOf(event.conversation, memory));
+  return runTexts(event, memory);
+}
+
+/** `[t2 backend]` for a task or an attempt of it, `[plan]` for a conversation of the run. */
+function nameOf(name: string, { workers }: PlainMemory): string {
+  const id = parseAttemptId(name)?.task ?? name;
+  return `[${Object.hasOwn(workers, id) ? `${id} ${workers[id]}` : safe(id, 60)}]`;
+}
+
+function runTexts(event: Exclude<NumberedEvent, OfConversation | OfTask>, memory: PlainMemory): readonly string[] {
   switch (event.type) {
     case "run.started":
       return [`[run] ${event.runId} (${event.mode}; ${event.workers.join(", ")}): ${safe(event.request, 120)}`];
@@ -54,45 +68,13 @@ function textsOf(event: NumberedEvent, { workers }: PlainMemory): readonly strin
     case "plan.accepted":
       return planTexts(event);
     case "ask.opened":
-      return [`${event.ask.from === null ? "[run]" : who(event.ask.from)} asks (${event.ask.id}): ${safe(event.ask.text)}`];
-    case "ask.closed":
-      return [
-        `[run] ${event.ask}: ${event.decision === "approve" ? "approved" : "rejected"} by ${event.by}${event.text === null ? "" : `, ${safe(event.text)}`}`,
-      ];
-    case "task.started":
-      return [
-        `${task(event.task)} attempt ${event.attempt}${event.model === null ? "" : ` on ${event.model}`}${changesText(event.changes)}`,
-      ];
-    case "task.progressed":
-      return event.note === "" && event.state !== "verifying"
-        ? []
-        : [`${task(event.task)} ${event.state}${event.note === "" ? "" : `: ${safe(event.note)}`}`];
-    case "task.retrying":
-      return [
-        `${task(event.task)} attempt ${event.attempt} failed (${failureText(event.failure)}); again ${inTime(event)}${changesText(event.changes)}`,
-      ];
-    case "task.finished":
-      return [
-        `${task(event.task)} finished in ${durationText(event.durationMs)}, ${moneyText(event.usd)}${event.files.length > 0 ? `, ${plural(event.files.length, "file")}` : ""}: ${safe(event.summary)}`,
-      ];
-    case "task.failed":
-      return [`${task(event.task)} failed: ${failureText(event.failure)}`];
-    case "task.skipped":
-      return [`${task(event.task)} skipped: ${failureText(event.failure)}`];
+      return [`${nameOf(event.ask.from ?? "run", memory)} asks (${safe(event.ask.id)}): ${safe(event.ask.text)}`];
+    case "ask.closed": {
+      const decided = event.decision === "approve" ? "approved" : "rejected";
+      return [`[run] ${safe(event.ask)}: ${decided} by ${event.by}${event.text === null ? "" : `, ${safe(event.text)}`}`];
+    }
     case "phase.retrying":
       return [`[${event.phase}] failed (${failureText(event.failure)}); again ${inTime(event)}`];
-    case "turn.failed":
-      return [
-        `${who(event.conversation)} turn ${event.turn} failed (${failureText(event.failure)})${event.wakeAt === null ? "" : `; again ${inTime({ at: event.at, wakeAt: event.wakeAt })}`}`,
-      ];
-    case "turn.lost":
-      return [`${who(event.conversation)} a turn was lost when the run stopped and is paid again (${moneyText(event.usd)})`];
-    case "tool.started":
-      return [`${who(event.conversation)} ${safe(event.summary)}`];
-    case "tool.finished":
-      return event.ok ? [] : [`${who(event.conversation)} ${event.tool} failed: ${safe(event.summary)}`];
-    case "conversation.held":
-      return [`${who(event.conversation)} held: ${failureText(event.failure)}`];
     case "conflict.found":
       return [
         `[run] conflict: ${safe(event.path)} was changed by ${event.tasks.join(" and ")}; the version of ${event.kept} is kept`,
@@ -101,13 +83,58 @@ function textsOf(event: NumberedEvent, { workers }: PlainMemory): readonly strin
       return [`[run] budget reached: ${moneyText(event.spentUsd)} of ${moneyText(event.limitUsd)} is spent, nothing new starts`];
     case "letter.dropped":
       return [`[run] dropped: ${safe(event.what, 60)} of ${safe(event.from, 60)} (${safe(event.reason)})`];
-    case "run.finished":
+    case "run.finished": {
+      const isDone = event.outcome === "complete" || event.outcome === "partial";
+      return [`[run] ${isDone ? "done: " : ""}${event.outcome}${because(event.failure)}`];
+    }
+    default:
+      return unreachable(event);
+  }
+}
+
+function taskTexts(event: OfTask, task: string): readonly string[] {
+  switch (event.type) {
+    case "task.started":
       return [
-        `[run] ${event.outcome === "complete" || event.outcome === "partial" ? `done: ${event.outcome}` : event.outcome}${because(event.failure)}`,
+        `${task} attempt ${event.attempt}${event.model === null ? "" : ` on ${safe(event.model)}`}${changesText(event.changes)}`,
       ];
+    case "task.progressed":
+      if (event.note === "") return event.state === "verifying" ? [`${task} verifying`] : [];
+      return [`${task} ${event.state}: ${safe(event.note)}`];
+    case "task.retrying":
+      return [
+        `${task} attempt ${event.attempt} failed (${failureText(event.failure)}); again ${inTime(event)}${changesText(event.changes)}`,
+      ];
+    case "task.finished": {
+      const files = event.files.length > 0 ? `, ${plural(event.files.length, "file")}` : "";
+      return [`${task} finished in ${durationText(event.durationMs)}, ${moneyText(event.usd)}${files}: ${safe(event.summary)}`];
+    }
+    case "task.failed":
+      return [`${task} failed: ${failureText(event.failure)}`];
+    case "task.skipped":
+      return [`${task} skipped: ${failureText(event.failure)}`];
+    default:
+      return unreachable(event);
+  }
+}
+
+function conversationTexts(event: OfConversation, who: string): readonly string[] {
+  switch (event.type) {
     case "turn.started":
     case "turn.completed":
       return [];
+    case "turn.failed": {
+      const again = event.wakeAt === null ? "" : `; again ${inTime({ at: event.at, wakeAt: event.wakeAt })}`;
+      return [`${who} turn ${event.turn} failed (${failureText(event.failure)})${again}`];
+    }
+    case "turn.lost":
+      return [`${who} a turn was lost when the run stopped and is paid again (${moneyText(event.usd)})`];
+    case "tool.started":
+      return [`${who} ${safe(event.summary)}`];
+    case "tool.finished":
+      return event.ok ? [] : [`${who} ${safe(event.tool, 60)} failed: ${safe(event.summary)}`];
+    case "conversation.held":
+      return [`${who} held: ${failureText(event.failure)}`];
     default:
       return unreachable(event);
   }

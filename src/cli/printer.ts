@@ -44,7 +44,10 @@ export class Printer {
 
   /** Lets go of the streams, once what was written has gone out. */
   async close(): Promise<void> {
-    if (!this.#isClosed) await new Promise<void>((resolve) => this.#stdout.write("", () => resolve()));
+    await new Promise<void>((resolve) => {
+      if (this.#isClosed) resolve();
+      else this.#stdout.write("", () => resolve());
+    });
     this.#onClosed = ignore;
     // The error of a write that is under way may still come.
     setImmediate(() => {

@@ -98,9 +98,10 @@ function addRecorded(program: Command, io: Io, keep: Keep): void {
     .argument("[words...]", "what the command is about")
     .option("--task <task>", "tell: only the worker of this task, such as t3")
     .option("--reason <text>", "approve, reject, cancel, skip: a few words that go with it");
-  withPlace(send).action(async (id: string, name: string, words: string[], flags: object) =>
-    keep(async () => (await import("./commands/send.ts")).sendCommand({ id, name, words }, flags, io))(),
-  );
+  withPlace(send).action(async () => {
+    const [id = "", name = "", ...words] = send.args;
+    await keep(async () => (await import("./commands/send.ts")).sendCommand({ id, name, words }, send.opts(), io))();
+  });
 }
 
 /** The demo and the doctor. */
@@ -160,7 +161,8 @@ function argumentTerm(argument: Argument): string {
 }
 
 async function failed(error: unknown, io: Io, asJson: boolean): Promise<number> {
-  const [{ exitCodeOfError }, { errorText }] = await Promise.all([import("./exit-code.ts"), import("./messages.ts")]);
+  const { exitCodeOfError } = await import("./exit-code.ts");
+  const { errorText } = await import("./messages.ts");
   const code = exitCodeOfError(error);
   if (asJson) await printError(io, { code: codeOf(error), message: errorText(error), exitCode: code });
   else io.stderr.write(`quatrain: ${errorText(error)}\n`);

@@ -1,31 +1,9 @@
 // Ways to show a run while it goes on: JSON lines, plain lines, or a view that repaints itself.
 import { createInterface } from "node:readline";
 import { unreachable } from "../core/unreachable.ts";
-import type { Run } from "../run/run.ts";
-import type { AskText } from "./ask-text.ts";
 import type { Io } from "./io.ts";
 import { NO_MEMORY, plainLines } from "./plain.ts";
-import type { Printer } from "./printer.ts";
-
-/** Which way. */
-export type ReporterKind = "json" | "plain" | "live";
-
-/** Shows one run. */
-export interface Reporter {
-  /** Shows a question and waits for yes or no; null when the signal came first or nobody can answer. */
-  ask(text: AskText, signal: AbortSignal): Promise<boolean | null>;
-  /** Ends the showing; what was shown stays. */
-  close(): Promise<void>;
-}
-
-/** What a reporter works with. */
-export interface Reporting {
-  readonly io: Io;
-  readonly printer: Printer;
-  readonly run: Run;
-  /** A key that stands for the interrupt signal was pressed. */
-  readonly onInterrupt: () => void;
-}
+import type { Reporter, ReporterKind, Reporting } from "./reporting.ts";
 
 /** Starts to show a run. The live view is loaded only here, after the run has started. */
 export async function openReporter(kind: ReporterKind, reporting: Reporting): Promise<Reporter> {
@@ -48,7 +26,7 @@ function jsonReporter({ run, printer }: Reporting): Reporter {
   const subscription = run.events.subscribe((event) => {
     if (rowOf(event.seq) > run.replayedThrough) printer.line(JSON.stringify(event));
   });
-  return { ask: () => Promise.resolve(null), close: async () => subscription.unsubscribe() };
+  return { ask: () => Promise.resolve(null), notice: () => {}, close: async () => subscription.unsubscribe() };
 }
 
 function plainReporter({ io, run, printer }: Reporting): Reporter {
@@ -70,6 +48,7 @@ function plainReporter({ io, run, printer }: Reporting): Reporter {
       for (const line of lines) printer.line(line);
       return askByLine(io, question, signal);
     },
+    notice: (text) => printer.notice(text),
     close: async () => subscription.unsubscribe(),
   };
 }

@@ -67,8 +67,10 @@ function taskText(task: Task): string {
   const label = safe(task.label, 60);
   const effort = `${durationText(task.durationMs)}, ${moneyText(task.usd)}${task.attempts > 1 ? `, ${plural(task.attempts, "attempt")}` : ""}`;
   if (task.status === "finished") return `${label} (${effort}): ${safe(task.summary)}`;
-  const cause = task.cause ?? task.failure;
-  const why = cause === null ? "" : `: ${failureText(cause)}`;
+  const { failure, cause } = task;
+  // What a lost task took with it says only so; its own line has the whole cause.
+  const isFollowing = failure !== null && cause !== null && failure.code !== cause.code;
+  const why = failure === null ? "" : `: ${isFollowing ? `${cause.code}: ${safe(failure.message, 90)}` : failureText(failure)}`;
   return `${label} ${task.status}${task.attempts > 0 ? ` (${effort})` : ""}${why}`;
 }
 

@@ -17,7 +17,7 @@ import { inFlags } from "./messages.ts";
 import { Printer } from "./printer.ts";
 import { planData, planLines } from "./plan-text.ts";
 import { openReporter } from "./reporter.ts";
-import type { Reporter, ReporterKind } from "./reporter.ts";
+import type { Reporter, ReporterKind } from "./reporting.ts";
 import { resultLine } from "./result-line.ts";
 import { resumeCommand } from "./settings.ts";
 import type { Place } from "./settings.ts";
@@ -45,8 +45,14 @@ const GRACE_MS = 10_000;
 export async function superviseRun(run: Run, watching: Watching): Promise<number> {
   const { io, kind } = watching;
   const printer = new Printer(io);
-  const stopping = stopOnSignals(run, watching, printer);
-  const reporter = await openReporter(kind, { io, printer, run, onInterrupt: () => stopping.signal("SIGINT") });
+  let reporter: Reporter | null = null;
+  const say = (text: string): void => {
+    if (kind === "json") return;
+    if (reporter) reporter.notice(text);
+    else printer.notice(text);
+  };
+  const stopping = stopOnSignals(run, watching, { printer, say });
+  reporter = await openReporter(kind, { io, printer, run, onInterrupt: () => stopping.signal("SIGINT") });
   const asking = passQuestions(run, watching, reporter);
   const result = await run.result;
   asking.close();
@@ -75,12 +81,15 @@ interface Stopping {
   close(): void;
 }
 
+interface Telling {
+  readonly printer: Printer;
+  /** A notice, in the way that fits how the run is shown. */
+  say(text: string): void;
+}
+
 /** S1, S2. */
-function stopOnSignals(run: Run, { io, kind, place }: Watching, printer: Printer): Stopping {
+function stopOnSignals(run: Run, { io, kind, place }: Watching, { printer, say }: Telling): Stopping {
   let received: EndSignal | "EPIPE" | null = null;
-  const say = (text: string): void => {
-    if (kind !== "json") printer.notice(text);
-  };
   const signal = (name: EndSignal): void => {
     if (received === null || received === "EPIPE") {
       received = name;
@@ -88,7 +97,8 @@ function stopOnSignals(run: Run, { io, kind, place }: Watching, printer: Printer
       void run.stop({ graceMs: GRACE_MS });
       return;
     }
-    say(`quatrain: stopped. The state is saved. Take it up again: ${resumeCommand(run.id, place)}`);
+    if (kind !== "json")
+      printer.notice(`quatrain: stopped. The state is saved. Take it up again: ${resumeCommand(run.id, place)}`);
     io.leave(SIGNAL_CODES[name]);
   };
   const off = io.onSignal(signal);

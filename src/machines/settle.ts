@@ -79,7 +79,8 @@ export function skip(context: RunContext, task: TaskId, why: Failure): Step {
 }
 
 /** True when the budget is used up and a task could still wait for its start. */
-export const mustSkipIdle = ({ broke, queue }: RunContext): boolean => broke && queue !== null && IDLE.some((status) => queue.counts[status] > 0);
+export const mustSkipIdle = ({ broke, queue }: RunContext): boolean =>
+  broke && queue !== null && IDLE.some((status) => queue.counts[status] > 0);
 
 /** Skips every task that would still have to start: there is no money for it. */
 export function skipIdle(context: RunContext): Step {
@@ -101,10 +102,7 @@ export function closeAsks(context: RunContext, asks: readonly Ask[]): Step {
   if (asks.length === 0) return step(context);
   const next = { ...context, asks: context.asks.filter((ask) => !asks.includes(ask)) };
   const text = "who asked is gone";
-  return step(
-    next,
-    ...asks.map(({ id }) => emit(next, { type: "ask.closed", ask: id, decision: "reject", by: "policy", text })),
-  );
+  return step(next, ...asks.map(({ id }) => emit(next, { type: "ask.closed", ask: id, decision: "reject", by: "policy", text })));
 }
 
 /** Events for a task that failed or was skipped, and for all that it took along. */

@@ -11,7 +11,7 @@ import type { Json } from "../core/json.ts";
 import { nextTurnStep } from "../core/policy.ts";
 import type { Policy } from "../core/policy.ts";
 import { oneLine } from "../core/text.ts";
-import { gaveUpReason, told, verifyFailed, workerFormat, workerPrompt } from "../prompts/worker.ts";
+import { gaveUpReason, told as toldText, verifyFailed, workerFormat, workerPrompt } from "../prompts/worker.ts";
 import type { PermissionRules } from "../protocol/command.ts";
 import type { ConversationOutcome } from "../protocol/message.ts";
 import { NO_SPEND } from "../protocol/spend.ts";
@@ -194,11 +194,14 @@ function firstTalk(context: WorkerContext, { tools, policy }: WorkerRules): Conv
   };
 }
 
-const toldBlocks = ({ told: texts }: WorkerContext) => texts.map((text) => ({ type: "text" as const, text: told(text) }));
+const toldBlocks = ({ told: texts }: WorkerContext) => texts.map((text) => ({ type: "text" as const, text: toldText(text) }));
 
 function continued(context: WorkerContext, talk: ConversationInput): ConversationInput {
   const text = verifyFailed(context.evidence);
-  const messages = [...talk.messages, { role: "user" as const, content: [{ type: "text" as const, text }, ...toldBlocks(context)] }];
+  const messages = [
+    ...talk.messages,
+    { role: "user" as const, content: [{ type: "text" as const, text }, ...toldBlocks(context)] },
+  ];
   return { ...talk, messages, firstTurn: context.turns + 1, at: context.now };
 }
 

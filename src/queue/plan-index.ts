@@ -48,15 +48,13 @@ export function topologicalOrder(plan: Plan): readonly TaskId[] {
 /** Everything a task builds on, directly or not, over hard and soft dependencies, without the task itself; in topological order. */
 export function dependencyClosure(plan: Plan, id: TaskId): readonly TaskId[] {
   const { dependencies, order } = indexOf(plan);
-  const inside = reach(dependencies, taskIndex(id));
-  return order.filter((index) => inside.has(index)).map(taskIdAt);
+  return reached(plan, order, sweep(order.toReversed(), dependencies, taskIndex(id)));
 }
 
 /** Everything that builds on a task, directly or not, over hard and soft dependencies, without the task itself; in topological order. */
 export function dependantClosure(plan: Plan, id: TaskId): readonly TaskId[] {
   const { dependants, order } = indexOf(plan);
-  const inside = reach(dependants, taskIndex(id));
-  return order.filter((index) => inside.has(index)).map(taskIdAt);
+  return reached(plan, order, sweep(order, dependants, taskIndex(id)));
 }
 
 /**
@@ -139,18 +137,26 @@ function orderOf(dependencies: ReadonlyArray<readonly Edge[]>, dependants: Reado
   return order;
 }
 
-function reach(edges: ReadonlyArray<readonly Edge[]>, start: number): Set<number> {
-  const inside = new Set<number>();
-  const open = [start];
-  for (const at of open) {
-    for (const edge of edges[at] ?? []) {
-      if (inside.has(edge.at)) continue;
-      inside.add(edge.at);
-      open.push(edge.at);
-    }
+/**
+ * Marks what is reached from a task over edges that all point onwards in `order`: one pass is enough then. It is done
+ * for every task that starts and for each of its layers, so it is kept free of sets (bench: full workers).
+ */
+function sweep(order: readonly number[], edges: ReadonlyArray<readonly Edge[]>, start: number): Uint8Array {
+  const marks = new Uint8Array(order.length);
+  for (const edge of edges[start] ?? []) marks[edge.at] = 1;
+  for (const at of order) if (marks[at] === 1) for (const edge of edges[at] ?? []) marks[edge.at] = 1;
+  marks[start] = 0;
+  return marks;
+}
+
+/** The ids of the marked tasks, in order. */
+function reached(plan: Plan, order: readonly number[], marks: Uint8Array): readonly TaskId[] {
+  const ids: TaskId[] = [];
+  for (const at of order) {
+    const task = marks[at] === 1 ? plan.tasks[at] : undefined;
+    if (task) ids.push(task.id);
   }
-  inside.delete(start);
-  return inside;
+  return ids;
 }
 
 function longest(candidates: readonly number[], lengths: readonly number[]): number | undefined {

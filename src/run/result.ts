@@ -49,8 +49,8 @@ export interface ResultSources {
 /** The result of a run that came to this end; `suspended` is why it stands still. Never rejects. */
 export async function resultOf(sources: ResultSources, end: HostEnd, suspended: Failure | null): Promise<RunResult> {
   const snapshot = sources.actor.getSnapshot();
-  // A machine that broke before its first state has no context, whatever its type says.
-  const context = snapshot.context as RunContext | undefined;
+  // A machine that broke before its first state has no context of ours, whatever its type says.
+  const context: RunContext | undefined = "runId" in (snapshot.context ?? {}) ? snapshot.context : undefined;
   const output = context ? runOutput(context) : nothingOf(sources.id);
   const whole = context ? await wholeTasks(output.tasks, context, sources.world) : [];
   // Outputs were checked by their worker's schema before they were reported; the type says so.

@@ -7,7 +7,7 @@ import type { Brain } from "../../src/testing/stand-in/brain.ts";
 import type { Fault } from "../../src/testing/stand-in/faults.ts";
 import { standIn } from "../../src/testing/stand-in/stand-in.ts";
 import type { StandIn } from "../../src/testing/stand-in/stand-in.ts";
-import { call, draft, ended, folders, smallJob, talkTo } from "./helpers.ts";
+import { call, draft, ended, folders, held, smallJob, talkTo } from "./helpers.ts";
 
 const places = folders();
 let server: StandIn;
@@ -170,15 +170,15 @@ describe("what the other side refuses", () => {
 
 describe("what stands in the way of a recorded run", () => {
   it("a second process on the same run: 2, naming the owner", async () => {
-    let release = (): void => {};
-    brain = () => new Promise((resolve) => (release = () => resolve({ content: ["done"] })));
+    const models = held({ content: ["done"] });
+    brain = models.brain;
     const first = call(["run", "x", "--plain", "--mode", "direct", "--no-workspace"], { directory });
     await first.shows("attempt 1 on");
     const second = await ended(["resume", "--plain"], { directory });
     expect(second.stderr).toMatch(/is owned by .* until .*send the run a command with: quatrain send\./);
     expect(second.code).toBe(2);
     await vi.waitUntil(() => server.requests.at(-1)?.status === null, { interval: 2 });
-    release();
+    models.release();
     expect(await first.code).toBe(0);
   });
 

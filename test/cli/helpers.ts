@@ -105,6 +105,15 @@ export function talkTo(url: string, key: string | null = "test-key"): void {
   vi.stubEnv("ANTHROPIC_AUTH_TOKEN", undefined);
 }
 
+/** Models that answer only when told to. */
+export function held(answer: BrainAnswer): { readonly brain: Brain; release(): void } {
+  let release = (): void => {};
+  const answered = new Promise<BrainAnswer>((resolve) => {
+    release = () => resolve(answer);
+  });
+  return { brain: () => answered, release: () => release() };
+}
+
 /** Folders that are removed by `clean`. */
 export function folders(): { make(): Promise<string>; clean(): Promise<void> } {
   const made: string[] = [];

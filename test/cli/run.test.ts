@@ -4,7 +4,7 @@ import { NumberedEvent } from "../../src/protocol/run-event.ts";
 import type { Brain } from "../../src/testing/stand-in/brain.ts";
 import { standIn } from "../../src/testing/stand-in/stand-in.ts";
 import type { StandIn } from "../../src/testing/stand-in/stand-in.ts";
-import { call, draft, ended, folders, smallJob, talkTo } from "./helpers.ts";
+import { call, draft, ended, folders, held, smallJob, talkTo } from "./helpers.ts";
 
 const places = folders();
 let server: StandIn;
@@ -153,6 +153,38 @@ describe("on a terminal", () => {
   });
 });
 
+describe("the live view with a question open", () => {
+  const terminal = { columns: 80, rows: 24 };
+
+  it("shows the plan above the view for good, and takes y for yes", async () => {
+    const called = call(["run", "do it"], { directory, terminal, environment: { NO_COLOR: "1" } });
+    await called.shows("? Carry out this plan? (y/n)");
+    called.type("y");
+    expect(await called.code).toBe(0);
+    expect(called.stdout()).toContain("Longest path (*): t1 → t2 (2 tasks)");
+    expect(called.stdout()).toContain("Carry out this plan? yes");
+    expect(called.stdout()).toMatch(/r-\w+: complete after/);
+  });
+
+  it("takes Ctrl+C for the interrupt signal", async () => {
+    const called = call(["run", "do it"], { directory, terminal });
+    await called.shows("? Carry out this plan? (y/n)");
+    called.type("\u0003");
+    expect(await called.code).toBe(130);
+    expect(called.stdout()).toContain("quatrain: stopping;");
+    expect(called.stdout()).toContain("Take it up again: quatrain resume r-");
+  });
+
+  it("closes a question that somebody else answers", async () => {
+    const called = call(["run", "do it"], { directory, terminal });
+    await called.shows("? Carry out this plan? (y/n)");
+    const id = runIdIn((await ended(["runs"], { directory })).stdout);
+    await ended(["send", id, "reject", "--reason", "too dear"], { directory });
+    expect(await called.code).toBe(1);
+    expect(called.stdout()).toContain("Rejected: The plan was rejected: too dear");
+  });
+});
+
 describe("plan", () => {
   it("prints the graph, the longest path and the worst case, and starts nothing", async () => {
     const { code, stdout } = await ended(["plan", "do it", "--plain"], { directory });
@@ -189,8 +221,8 @@ describe("signals and broken pipes", () => {
   });
 
   it("ends at once at the second signal", async () => {
-    let release = (): void => {};
-    brain = () => new Promise((resolve) => (release = () => resolve({ content: ["late"] })));
+    const models = held({ content: ["late"] });
+    brain = models.brain;
     const called = call(["run", "do it", "--plain", "--mode", "direct"], { directory });
     await called.shows("attempt 1 on");
     await vi.waitUntil(() => server.requests.some(({ status }) => status === null), { interval: 2 });
@@ -198,7 +230,7 @@ describe("signals and broken pipes", () => {
     called.signal("SIGTERM");
     expect(called.left).toEqual([143]);
     expect(called.stderr()).toContain("The state is saved. Take it up again: quatrain resume r-");
-    release();
+    models.release();
     expect(await called.code).toBe(143);
   });
 

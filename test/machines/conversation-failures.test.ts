@@ -2,9 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FAILURES, FAILURE_CODES } from "../../src/core/failure.ts";
-import { DEFAULT_TABLE } from "../../src/core/policy.ts";
+import { DEFAULT_POLICY, DEFAULT_TABLE } from "../../src/core/policy.ts";
 import { createConversation } from "../../src/machines/conversation.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import { worstCase } from "../../src/machines/conversation-state.ts";
 import type { ScriptedAnswer } from "../../src/testing/scripted-model.ts";
 import { modelOf, talkInput } from "../support/cast.ts";
@@ -167,7 +166,15 @@ describe("under a parent", () => {
     hands.answer("t1#1", { calls: [{ tool: "read", input: { file_path: "a" } }] });
     hands.give("toolCall", "t1#1/turn/1/call/0", { content: "a", isError: false });
     hands.answer("t1#1", "done");
-    expect(types(heard)).toEqual(["turn.started", "turn.completed", "tool.started", "tool.finished", "turn.started", "turn.completed", "xstate.done.actor.child"]);
+    expect(types(heard)).toEqual([
+      "turn.started",
+      "turn.completed",
+      "tool.started",
+      "tool.finished",
+      "turn.started",
+      "turn.completed",
+      "xstate.done.actor.child",
+    ]);
     expect(heard.every((event) => !("from" in event) || event["from"] === "t1#1")).toBe(true);
     expect(heard[0]).toMatchObject({ turn: 1, model: "claude-sonnet-5-5" });
     expect(heard.at(-1)).toMatchObject({ output: { kind: "finished", text: "done" } });
@@ -204,7 +211,12 @@ describe("under a parent", () => {
 describe("whatever happens, histories only grow", () => {
   const answer = fc.oneof<fc.Arbitrary<ScriptedAnswer>[]>(
     fc.constant({ calls: [{ tool: "read", input: { file_path: "a" } }] }),
-    fc.constant({ calls: [{ tool: "write", input: { file_path: "secret" } }, { tool: "fly", input: {} }] }),
+    fc.constant({
+      calls: [
+        { tool: "write", input: { file_path: "secret" } },
+        { tool: "fly", input: {} },
+      ],
+    }),
     fc.constant({ stop: "pause_turn", text: "wait" }),
     fc.constant("not a number"),
     fc.constantFrom("Overloaded", "NetworkFault", "AuthFailed", "StreamCut").map((fail) => ({ fail })),
@@ -238,10 +250,12 @@ describe("whatever happens, histories only grow", () => {
 /** Every call of an assistant message has exactly one result, in the message after it. */
 function expectAnswered(messages: Hands["requests"][number]["messages"]): void {
   for (const [at, message] of messages.entries()) {
-    const calls = message.role === "assistant" ? message.content.flatMap((block) => (block.type === "tool_use" ? [block.id] : [])) : [];
+    const calls =
+      message.role === "assistant" ? message.content.flatMap((block) => (block.type === "tool_use" ? [block.id] : [])) : [];
     if (calls.length === 0) continue;
     const next = messages[at + 1];
-    const results = next?.role === "user" ? next.content.flatMap((block) => (block.type === "tool_result" ? [block.tool_use_id] : [])) : [];
+    const results =
+      next?.role === "user" ? next.content.flatMap((block) => (block.type === "tool_result" ? [block.tool_use_id] : [])) : [];
     expect(results).toEqual(calls);
   }
 }

@@ -11,7 +11,14 @@ describe("an answer", () => {
   it.each(["end_turn", "stop_sequence"] as const)("that stops with %s ends the conversation", (stop) => {
     const talk = new TalkByHand();
     talk.answer({ stop, text: "done" });
-    expect(talk.outcome).toMatchObject({ kind: "finished", text: "done", value: "done", turns: 1, toolCalls: 0, spend: { turns: 1 } });
+    expect(talk.outcome).toMatchObject({
+      kind: "finished",
+      text: "done",
+      value: "done",
+      turns: 1,
+      toolCalls: 0,
+      spend: { turns: 1 },
+    });
   });
 
   it.each([
@@ -63,9 +70,17 @@ describe("an answer", () => {
 describe("tool calls", () => {
   it("are done one after the other, and all results go back in one message", () => {
     const talk = new TalkByHand();
-    talk.answer({ calls: [{ tool: "read", input: { file_path: "a" }, id: "1" }, { tool: "write", input: { file_path: "b" }, id: "2" }] });
+    talk.answer({
+      calls: [
+        { tool: "read", input: { file_path: "a" }, id: "1" },
+        { tool: "write", input: { file_path: "b" }, id: "2" },
+      ],
+    });
     expect(talk.hands.doing()).toEqual(["t1#1/turn/1/call/0"]);
-    expect(talk.hands.inputOf("toolCall", "t1#1/turn/1/call/0")).toMatchObject({ workspace: "t1#1", call: { id: "1", name: "read", input: { file_path: "a" } } });
+    expect(talk.hands.inputOf("toolCall", "t1#1/turn/1/call/0")).toMatchObject({
+      workspace: "t1#1",
+      call: { id: "1", name: "read", input: { file_path: "a" } },
+    });
     talk.result("text of a");
     expect(talk.hands.doing()).toEqual(["t1#1/turn/1/call/1"]);
     talk.result("no room", true);
@@ -99,7 +114,7 @@ describe("tool calls", () => {
     const talk = new TalkByHand();
     talk.answer(call("fly"));
     expect(talk.hands.doing()).toEqual(["t1#1/turn/2.0"]);
-    expect(talk.lastSaid).toContain("There is no tool \\\"fly\\\". The tools are: read, write, bash.");
+    expect(talk.lastSaid).toContain('There is no tool \\"fly\\". The tools are: read, write, bash.');
   });
 
   it("that repeat with the same result are hinted at, then end it", () => {
@@ -124,7 +139,12 @@ describe("tool calls", () => {
 
   it("are limited in number", () => {
     const talk = new TalkByHand({ limits: { turns: 10, toolCalls: 1 } });
-    talk.answer({ calls: [{ tool: "read", input: {}, id: "1" }, { tool: "read", input: {}, id: "2" }] });
+    talk.answer({
+      calls: [
+        { tool: "read", input: {}, id: "1" },
+        { tool: "read", input: {}, id: "2" },
+      ],
+    });
     expect(talk.outcome).toMatchObject({ kind: "failed", failure: { code: "WorkerLooping" }, toolCalls: 0 });
   });
 
@@ -135,7 +155,10 @@ describe("tool calls", () => {
       talk.result(path);
     }
     talk.answer(read("c", "c"));
-    expect(talk.outcome).toMatchObject({ kind: "failed", failure: { code: "WorkerLooping", message: "There was no answer after 3 turns." } });
+    expect(talk.outcome).toMatchObject({
+      kind: "failed",
+      failure: { code: "WorkerLooping", message: "There was no answer after 3 turns." },
+    });
   });
 
   it("are counted on from the first turn that is given", () => {

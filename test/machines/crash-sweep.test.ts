@@ -36,7 +36,10 @@ function play(seed: number, journal: MemoryJournal, interruption: Interruption =
 }
 
 /** A crash at the nth of the moments before and after appends. */
-const crashAt = (nth: number) => ({ when, append }: CrashPoint): boolean => append * 2 + (when === "after" ? 1 : 0) === nth;
+const crashAt =
+  (nth: number) =>
+  ({ when, append }: CrashPoint): boolean =>
+    append * 2 + (when === "after" ? 1 : 0) === nth;
 
 /** Turns whose results the journal holds. */
 const recordedTurns = (journal: MemoryJournal) =>
@@ -67,13 +70,18 @@ describe("stopped before and after every append", () => {
   });
 
   it.each([6, 7])("a run that is being cancelled is cancelled, with nothing left: seed %i", async (seed) => {
-    const commands = [{ afterMs: 900, event: { type: "run.cancel" as const } }];
+    const commands = [{ afterMs: 300, event: { type: "run.cancel" as const } }];
     stage.play(seed, { turns: 0, steps: 0 });
     for (let [points, crashed] = [0, true]; crashed; points++) {
       const journal = memoryJournal();
       crashed = (await play(seed, journal, { commands, crash: crashAt(points) })).end.kind === "crashed";
       const { end, output, snapshot } = await play(seed, journal, { commands });
-      expect({ points, end: end.kind, outcome: output?.outcome, accounts: snapshot.context.accounts }).toEqual({ points, end: "done", outcome: "cancelled", accounts: {} });
+      expect({ points, end: end.kind, outcome: output?.outcome, accounts: snapshot.context.accounts }).toEqual({
+        points,
+        end: "done",
+        outcome: "cancelled",
+        accounts: {},
+      });
       expectOneClosingRowEach(journal.read());
     }
   });

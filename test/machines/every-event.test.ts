@@ -39,7 +39,11 @@ const ignored: Readonly<Record<MachineName, readonly (readonly [event: RegExp, s
     [/^xstate\.(done|error)\.actor\./, /./, "no such child is alive"],
     [/^worker\.told$/, /delegating/, "it is the user's machine that hears it"],
     [/^(ask\.answered|budget\.granted|budget\.refused|run\.resumed)$/, /./, "no conversation asked"],
-    [/^(turn|tool|answer|worker|ask|budget|conversation)\.(?!told)|^effect\.part$/, /./, "passed on to the parent, and a root has none"],
+    [
+      /^(turn|tool|answer|worker|ask|budget|conversation)\.(?!told)|^effect\.part$/,
+      /./,
+      "passed on to the parent, and a root has none",
+    ],
   ],
   conversation: [
     [/^xstate\.(done|error)\.actor\./, /./, "no such child is alive"],
@@ -131,7 +135,12 @@ describe.each<[MachineName, number]>([
       ...Object.keys(upward("t1#1")),
       ...Object.keys(downward("x")),
       ...Command.options.map((option) => option.shape.type.value),
-      ...["effect.orphaned", "effect.part", "xstate.done.actor.*", "xstate.error.actor.*", "xstate.done.actor.delegate", "xstate.error.actor.delegate"],
+      "effect.orphaned",
+      "effect.part",
+      "xstate.done.actor.*",
+      "xstate.error.actor.*",
+      "xstate.done.actor.delegate",
+      "xstate.error.actor.delegate",
     ]);
     expect(listenedTo(machines[name].config as Node).filter((type) => !declared.has(type))).toEqual([]);
   });
@@ -142,7 +151,9 @@ describe("the orchestrator", () => {
     const heard = new Set(listenedTo(machines.orchestrator.config as Node));
     const context = { asks: [], queue: null } as unknown as RunContext;
     expect([...Object.keys(upward("t1#1")), ...Object.keys(commands(context))].filter((type) => !heard.has(type))).toEqual([]);
-    expect(Command.options.map((option) => option.shape.type.value).toSorted()).toEqual(Object.keys(commands(context)).toSorted());
+    expect(Command.options.map((option) => option.shape.type.value).toSorted()).toEqual(
+      Object.keys(commands(context)).toSorted(),
+    );
   });
 });
 
@@ -197,7 +208,9 @@ function stateOf(value: unknown): string {
   if (typeof value === "string") return value;
   const { active } = value as { active?: { phase: unknown; activity: string } };
   if (active) return `${stateOf(active.phase)}/${active.activity}`;
-  return Object.entries(value as Record<string, unknown>).map(([name, below]) => `${name}/${stateOf(below)}`).join();
+  return Object.entries(value as Record<string, unknown>)
+    .map(([name, below]) => `${name}/${stateOf(below)}`)
+    .join();
 }
 
 function eventsFor(name: MachineName, text: string): readonly AnyEvent[] {
@@ -216,7 +229,7 @@ function react(name: MachineName, text: string, event: AnyEvent): { readonly act
   actor.subscribe({ error: (thrown) => (error = String(thrown)) });
   actor.start();
   const before = JSON.stringify(actor.getPersistedSnapshot());
-  actor.send(event as never);
+  actor.send(event);
   const { status } = actor.getSnapshot();
   if (status === "error") return { acts: true, error: error ?? "error" };
   const acts = emitted > 0 || JSON.stringify(actor.getPersistedSnapshot()) !== before;

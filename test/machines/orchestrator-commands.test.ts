@@ -32,7 +32,10 @@ describe("skipping a task", () => {
     run.command({ type: "task.skip", task: "t2", reason: "not needed" });
     expect(run.workers).toEqual(["worker:t3#1"]);
     expect(run.statuses).toBe("finished skipped running skipped");
-    expect(run.all("task.skipped").map(({ task, failure }) => [task, failure.code])).toEqual([["t2", "Skipped"], ["t4", "DependencyFailed"]]);
+    expect(run.all("task.skipped").map(({ task, failure }) => [task, failure.code])).toEqual([
+      ["t2", "Skipped"],
+      ["t4", "DependencyFailed"],
+    ]);
     expect(run.all("task.skipped")[0]?.failure.message).toContain("not needed");
   });
 
@@ -142,7 +145,10 @@ describe("telling", () => {
   });
 
   it("reaches a worker whose copy is still being made", () => {
-    const run = new RunByHand({ plan: one, options: { hasWorkspace: true } }, { prepare: (hands) => delete hands.atOnce.prepareWorkspace });
+    const run = new RunByHand(
+      { plan: one, options: { hasWorkspace: true } },
+      { prepare: (hands) => delete hands.atOnce.prepareWorkspace },
+    );
     run.command({ type: "run.tell", text: "use tabs" });
     run.hands.give("prepareWorkspace", "t1#1/prepare", { ok: true, conflicts: [] });
     expect(JSON.stringify(run.hands.requests.at(-1)?.messages)).toContain("use tabs");
@@ -194,33 +200,55 @@ describe("cancelling", () => {
   it.each<[string, () => RunByHand]>([
     ["while it routes", () => new RunByHand()],
     ["while it plans", () => new RunByHand({ mode: "orchestrate" })],
-    ["while the planner's copy is made", () => new RunByHand({ mode: "orchestrate", options: { hasWorkspace: true } }, { prepare: (hands) => delete hands.atOnce.prepareWorkspace })],
+    [
+      "while the planner's copy is made",
+      () =>
+        new RunByHand(
+          { mode: "orchestrate", options: { hasWorkspace: true } },
+          { prepare: (hands) => delete hands.atOnce.prepareWorkspace },
+        ),
+    ],
     ["while tasks run", () => new RunByHand({ plan: two })],
-    ["while a task waits", () => {
-      const run = new RunByHand({ plan: one });
-      run.hands.fail("t1#1", "WorkspaceFailed");
-      return run;
-    }],
-    ["while it is paused", () => {
-      const run = new RunByHand({ plan: diamond });
-      run.command({ type: "run.pause" });
-      return run;
-    }],
-    ["while it is suspended", () => {
-      const run = new RunByHand({ plan: two });
-      run.hands.fail("t1#1", "AuthFailed");
-      return run;
-    }],
-    ["while it synthesizes", () => {
-      const run = new RunByHand({ plan: one });
-      run.finish("t1#1");
-      return run;
-    }],
+    [
+      "while a task waits",
+      () => {
+        const run = new RunByHand({ plan: one });
+        run.hands.fail("t1#1", "WorkspaceFailed");
+        return run;
+      },
+    ],
+    [
+      "while it is paused",
+      () => {
+        const run = new RunByHand({ plan: diamond });
+        run.command({ type: "run.pause" });
+        return run;
+      },
+    ],
+    [
+      "while it is suspended",
+      () => {
+        const run = new RunByHand({ plan: two });
+        run.hands.fail("t1#1", "AuthFailed");
+        return run;
+      },
+    ],
+    [
+      "while it synthesizes",
+      () => {
+        const run = new RunByHand({ plan: one });
+        run.finish("t1#1");
+        return run;
+      },
+    ],
   ])("%s leaves nothing behind", (_when, start) => {
     const run = start();
     run.command({ type: "run.cancel", reason: "enough" });
     run.bury("too late");
-    expect(run.output).toMatchObject({ outcome: "cancelled", failure: { code: "Cancelled", message: "The run was cancelled: enough" } });
+    expect(run.output).toMatchObject({
+      outcome: "cancelled",
+      failure: { code: "Cancelled", message: "The run was cancelled: enough" },
+    });
     expect(run.context.accounts).toEqual({});
     expect(run.context.asks).toEqual([]);
     expect(run.hands.doing()).toEqual([]);

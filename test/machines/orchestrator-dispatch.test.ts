@@ -11,12 +11,14 @@ const lineOf = (...labels: readonly string[]) =>
   planOf(Object.fromEntries(labels.map((label, at) => [label, { needs: labels.slice(Math.max(0, at - 1), at) }])));
 
 /** Attempts of these tasks change a file. */
-const changing = (...attempts: readonly string[]) => (hands: Hands) => {
-  hands.atOnce.commitWork = ({ workspace }) => {
-    const files = attempts.includes(workspace) ? [{ path: "a.txt", kind: "added" as const }] : [];
-    return { ok: true, changes: { ref: `changes of ${workspace}`, files }, ref: "output", bytes: 10 };
+const changing =
+  (...attempts: readonly string[]) =>
+  (hands: Hands) => {
+    hands.atOnce.commitWork = ({ workspace }) => {
+      const files = attempts.includes(workspace) ? [{ path: "a.txt", kind: "added" as const }] : [];
+      return { ok: true, changes: { ref: `changes of ${workspace}`, files }, ref: "output", bytes: 10 };
+    };
   };
-};
 
 describe("dispatching", () => {
   it("starts a task the moment its last dependency is finished, and not before", () => {
@@ -69,7 +71,10 @@ describe("dispatching", () => {
   });
 
   it("lays the changes of all tasks that it builds on under an attempt's copy, in order", () => {
-    const run = new RunByHand({ plan: lineOf("a", "b", "c"), options: { hasWorkspace: true } }, { prepare: changing("t1#1", "t2#1") });
+    const run = new RunByHand(
+      { plan: lineOf("a", "b", "c"), options: { hasWorkspace: true } },
+      { prepare: changing("t1#1", "t2#1") },
+    );
     run.finish("t1#1");
     delete run.hands.atOnce.prepareWorkspace;
     run.finish("t2#1");
@@ -80,9 +85,13 @@ describe("dispatching", () => {
   });
 
   it("uses the model of a task's tier, and the worker's own otherwise", () => {
-    new RunByHand({ plan: planOf({ a: { tier: "opus" }, b: { tier: "haiku" }, c: {}, d: { worker: "sum" } }) });
     const run = new RunByHand({ plan: planOf({ a: { tier: "opus" }, b: { tier: "haiku" }, c: {}, d: { worker: "sum" } }) });
-    expect(run.all("task.started").map(({ model }) => model)).toEqual(["claude-opus-5-5", "claude-haiku-5-5", "claude-sonnet-5-5", null]);
+    expect(run.all("task.started").map(({ model }) => model)).toEqual([
+      "claude-opus-5-5",
+      "claude-haiku-5-5",
+      "claude-sonnet-5-5",
+      null,
+    ]);
   });
 });
 
@@ -130,7 +139,12 @@ describe("losses", () => {
   it("name the failure also where it has a cause of its own", () => {
     const run = new RunByHand({ plan: planOf({ a: {} }) });
     const cause = { code: "Refused" as const, message: "deep down", retryable: true };
-    const outcome = { kind: "failed", failure: { code: "Rejected", message: "no", retryable: false, cause }, spend: run.context.spend, at: 2_000 };
+    const outcome = {
+      kind: "failed",
+      failure: { code: "Rejected", message: "no", retryable: false, cause },
+      spend: run.context.spend,
+      at: 2_000,
+    };
     run.actor.send({ type: "xstate.done.actor.worker:t1#1", actorId: "worker:t1#1", output: outcome } as never);
     run.bury();
     expect(run.output).toMatchObject({ outcome: "failed", failure: { code: "Rejected" } });
@@ -188,7 +202,11 @@ describe("the end of a run", () => {
     run.finish("t1#1", "t2#1");
     run.hands.answer("synthesis", { stop: "refusal" });
     run.hands.wake();
-    expect(run.hands.requests.at(-1)).toMatchObject({ conversation: "synthesis", turn: 2, parameters: { choice: { model: "claude-opus-5" } } });
+    expect(run.hands.requests.at(-1)).toMatchObject({
+      conversation: "synthesis",
+      turn: 2,
+      parameters: { choice: { model: "claude-opus-5" } },
+    });
     run.hands.answer("synthesis", { stop: "refusal" });
     expect(run.output).toMatchObject({ outcome: "partial", failure: { code: "Refused" } });
     expect(run.output.answer).toContain("t1#1 is done");
@@ -207,9 +225,20 @@ describe("the end of a run", () => {
 });
 
 describe("letters", () => {
-  const report: Report = { worker: "backend", success: true, output: { ref: "x", bytes: 1, value: "late" }, summary: "late", changes: { ref: "y", files: [] }, evidence: [] };
+  const report: Report = {
+    worker: "backend",
+    success: true,
+    output: { ref: "x", bytes: 1, value: "late" },
+    summary: "late",
+    changes: { ref: "y", files: [] },
+    evidence: [],
+  };
   const late = (run: RunByHand, id: string) =>
-    run.actor.send({ type: `xstate.done.actor.${id}`, actorId: id, output: { kind: "finished", report, spend: run.context.spend, at: 5_000 } } as never);
+    run.actor.send({
+      type: `xstate.done.actor.${id}`,
+      actorId: id,
+      output: { kind: "finished", report, spend: run.context.spend, at: 5_000 },
+    } as never);
 
   it("of an attempt that is over change nothing", () => {
     const run = new RunByHand({ plan: diamond });

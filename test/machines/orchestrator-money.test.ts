@@ -6,7 +6,8 @@ import { RunByHand } from "../support/run-by-hand.ts";
 const two = planOf({ a: {}, b: {} });
 /** With these prices the worst case of a worker's first turn is 1.1 to 1.3 cents, and it costs 0.2. */
 const withBudget = (budgetUsd: number, plan = two) => new RunByHand({ plan, options: { budgetUsd } });
-const reserved = ({ context }: RunByHand) => Object.values(context.accounts).reduce((sum, { reservedUsd }) => sum + reservedUsd, 0);
+const reserved = ({ context }: RunByHand) =>
+  Object.values(context.accounts).reduce((sum, { reservedUsd }) => sum + reservedUsd, 0);
 
 describe("money", () => {
   it("is reserved before a turn and settled after it", () => {
@@ -53,7 +54,8 @@ describe("money", () => {
     run.hands.answer("t1#1", { calls: [], text: "x".repeat(10) });
     run.hands.answer("t1#1", "done");
     expect(run.all("budget.reached").length + run.all("task.finished").length).toBeGreaterThan(0);
-    while (run.hands.doing("modelTurn").some((key) => key.startsWith("t"))) run.finish(run.hands.doing("modelTurn")[0]!.replace(/\/.*/, ""));
+    while (run.hands.doing("modelTurn").some((key) => key.startsWith("t")))
+      run.finish(run.hands.doing("modelTurn")[0]!.replace(/\/.*/, ""));
     if (run.phase === "synthesizing") run.hands.answer("synthesis", "what there is");
     expect(run.output.spend.usd).toBeLessThanOrEqual(0.0165);
     expect(run.output.tasks.every(({ status }) => status !== "unfinished")).toBe(true);
@@ -109,7 +111,11 @@ describe("money", () => {
   it("is not asked for by models without a price", () => {
     const { models } = new RunByHand({ plan: two }).context;
     const free = { ...models.tiers.sonnet, price: null };
-    const run = new RunByHand({ plan: two, models: { ...models, tiers: { haiku: free, sonnet: free, opus: free } }, options: { budgetUsd: 0.0001 } });
+    const run = new RunByHand({
+      plan: two,
+      models: { ...models, tiers: { haiku: free, sonnet: free, opus: free } },
+      options: { budgetUsd: 0.0001 },
+    });
     run.finish("t1#1", "t2#1");
     expect(run.context.spend.unpricedTurns).toBe(2);
   });
@@ -117,7 +123,10 @@ describe("money", () => {
 
 describe("a run whose budget is used up", () => {
   const broke = (asks: "deny" | "wait" = "deny") => {
-    const run = new RunByHand({ plan: planOf({ a: {}, p: { worker: "parrot" }, q: { worker: "parrot" } }), options: { budgetUsd: 0.005, asks } });
+    const run = new RunByHand({
+      plan: planOf({ a: {}, p: { worker: "parrot" }, q: { worker: "parrot" } }),
+      options: { budgetUsd: 0.005, asks },
+    });
     expect(run.context.broke).toBe(true);
     expect(run.statuses).toBe("failed running running");
     return run;
@@ -141,7 +150,10 @@ describe("a run whose budget is used up", () => {
 
   it("asks nobody any more about a task that it can't start", () => {
     const run = new RunByHand(
-      { plan: planOf({ p: { worker: "parrot" }, a: { after: ["s"] }, s: { worker: "parrot" } }), options: { budgetUsd: 0.005, asks: "wait" } },
+      {
+        plan: planOf({ p: { worker: "parrot" }, a: { after: ["s"] }, s: { worker: "parrot" } }),
+        options: { budgetUsd: 0.005, asks: "wait" },
+      },
       { policy: { attempts: 1 } },
     );
     run.command({ type: "run.tell", text: "fail", task: "t1" });
@@ -184,7 +196,15 @@ describe("the bill of a stopped turn", () => {
   it("that nobody knows is estimated at once", () => {
     const run = withBudget(1);
     run.command({ type: "task.skip", task: "t1" });
-    run.actor.send({ type: "effect.orphaned", id: "x", key: "t1#1/turn/1.0", name: "modelTurn", performed: true, at: 2_000 });
+    run.actor.send({
+      type: "effect.orphaned",
+      id: "x",
+      path: "",
+      key: "t1#1/turn/1.0",
+      name: "modelTurn",
+      performed: true,
+      at: 2_000,
+    });
     expect(run.context.accounts).not.toHaveProperty("t1#1");
     expect(run.context.spend.estimatedUsd).toBeGreaterThan(0.01);
   });
@@ -192,9 +212,25 @@ describe("the bill of a stopped turn", () => {
   it("names what was lost in crashes before, too", () => {
     const run = withBudget(1);
     run.command({ type: "task.skip", task: "t1" });
-    const usage = { inputTokens: 0, outputTokens: 100, cacheReadTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0, estimated: false };
+    const usage = {
+      inputTokens: 0,
+      outputTokens: 100,
+      cacheReadTokens: 0,
+      cacheWrite5mTokens: 0,
+      cacheWrite1hTokens: 0,
+      estimated: false,
+    };
     const value = { outcome: { kind: "failed", failure: null, usage, usd: 0.001, requestId: null }, lost: 2 };
-    run.actor.send({ type: "effect.orphaned", id: "x", key: "t1#1/turn/1.0", name: "modelTurn", performed: true, value, at: 2_000 });
+    run.actor.send({
+      type: "effect.orphaned",
+      id: "x",
+      path: "",
+      key: "t1#1/turn/1.0",
+      name: "modelTurn",
+      performed: true,
+      value,
+      at: 2_000,
+    });
     expect(run.context.spend).toMatchObject({ turns: 3, outputTokens: 300 });
     expect(run.context.queue?.tasks[0]?.usd).toBeCloseTo(0.003, 12);
   });

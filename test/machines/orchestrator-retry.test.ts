@@ -57,8 +57,18 @@ describe("the next attempt", () => {
   });
 
   it.each<[string, (run: RunByHand) => void, RegExp, object]>([
-    ["the room for output", (run) => run.hands.answer("t1#1", { stop: "max_tokens" }), /max tokens 1000 -> 2000/, { maxTokens: 2_000 }],
-    ["the model", (run) => run.hands.answer("t1#1", { stop: "refusal" }), /model claude-sonnet-5-5 -> claude-sonnet-5/, { model: "claude-sonnet-5" }],
+    [
+      "the room for output",
+      (run) => run.hands.answer("t1#1", { stop: "max_tokens" }),
+      /max tokens 1000 -> 2000/,
+      { maxTokens: 2_000 },
+    ],
+    [
+      "the model",
+      (run) => run.hands.answer("t1#1", { stop: "refusal" }),
+      /model claude-sonnet-5-5 -> claude-sonnet-5/,
+      { model: "claude-sonnet-5" },
+    ],
     ["the effort", (run) => wear(run, "t1#1", "StreamStalled"), /effort medium -> low/, { effort: "low" }],
     ["what it is told", (run) => run.hands.answer("t1#1", "GAVE UP: no idea"), /told what failed before/, {}],
     ["how much it is given", (run) => run.hands.fail("t1#1", "PromptTooLong"), /context cut to 60 %/, {}],
@@ -103,20 +113,28 @@ describe("the next attempt", () => {
     wear(run, "t1#1", "NetworkFault");
     run.hands.wake();
     wear(run, "t1#2", "NetworkFault");
-    expect(run.output).toMatchObject({ outcome: "failed", failure: { code: "NetworkFault" }, tasks: [{ attempts: 2, status: "failed" }] });
+    expect(run.output).toMatchObject({
+      outcome: "failed",
+      failure: { code: "NetworkFault" },
+      tasks: [{ attempts: 2, status: "failed" }],
+    });
   });
 });
 
 describe("a wake-up", () => {
   it("of an earlier attempt does not shorten the wait of a later one", () => {
-    const table = { ...DEFAULT_TABLE, WorkspaceFailed: { ...DEFAULT_TABLE.WorkspaceFailed, attempt: Array(5).fill(DEFAULT_TABLE.WorkspaceFailed.attempt[0]) } };
+    const table = {
+      ...DEFAULT_TABLE,
+      WorkspaceFailed: { ...DEFAULT_TABLE.WorkspaceFailed, attempt: Array(5).fill(DEFAULT_TABLE.WorkspaceFailed.attempt[0]) },
+    };
     const run = new RunByHand({ plan: two }, { policy: { attempts: 5, table } });
     run.hands.answer("t1#1", { fail: "WorkspaceFailed", retryAfterMs: 50_000 });
     run.command({ type: "task.skip", task: "t1" });
     run.command({ type: "task.retry", task: "t1" });
     run.hands.answer("t1#2", { fail: "WorkspaceFailed", retryAfterMs: 90_000 });
     expect(run.statuses).toBe("retrying running");
-    if (run.hands.doing("sleepUntil").includes("wake/t1#1")) run.hands.give("sleepUntil", "wake/t1#1", null);
+    expect(run.hands.doing("sleepUntil")).toEqual(["wake/t1#2"]);
+    run.actor.send({ type: "xstate.done.actor.wake:t1#1", actorId: "wake:t1#1", output: { value: null, at: 99_000 } } as never);
     expect(run.statuses).toBe("retrying running");
     run.hands.give("sleepUntil", "wake/t1#2", null);
     expect(run.statuses).toBe("running running");
@@ -158,6 +176,16 @@ describe("a question what to do about a task", () => {
     expect(stuck("deny").output.tasks[0]).toMatchObject({ status: "failed", attempts: 2 });
   });
 
+  it("whether a call may run goes with the attempt that asked", () => {
+    const run = new RunByHand({ plan: one, options: { asks: "wait", hasWorkspace: true } });
+    run.hands.answer("t1#1", { calls: [{ tool: "bash", input: { command: "make" } }] });
+    expect(run.context.asks).toHaveLength(1);
+    run.actor.send({ type: "xstate.error.actor.worker:t1#1", actorId: "worker:t1#1", error: { message: "it broke" } } as never);
+    expect(run.context.asks).toEqual([]);
+    expect(run.all("ask.closed")).toMatchObject([{ decision: "reject", by: "policy" }]);
+    expect(run.statuses).toBe("retrying");
+  });
+
   it("goes with a task that is skipped", () => {
     const run = stuck();
     run.command({ type: "task.skip", task: "t1" });
@@ -192,7 +220,12 @@ describe("a suspension", () => {
 
   it("comes when a worker fails with what no attempt can mend, and tells that the attempt is over", () => {
     const run = new RunByHand({ plan: planOf({ a: { worker: "parrot" } }) });
-    const failed = { kind: "failed", failure: { code: "StoreFull", message: "full", retryable: false }, spend: run.context.spend, at: 2_000 };
+    const failed = {
+      kind: "failed",
+      failure: { code: "StoreFull", message: "full", retryable: false },
+      spend: run.context.spend,
+      at: 2_000,
+    };
     run.actor.send({ type: "xstate.done.actor.worker:t1#1", actorId: "worker:t1#1", output: failed } as never);
     expect(run.activity).toBe("suspended");
     expect(run.statuses).toBe("ready");
@@ -203,15 +236,23 @@ describe("a suspension", () => {
 
   it("comes when too many attempts fail in a period, before more is paid", () => {
     const many = planOf(Object.fromEntries(Array.from({ length: 6 }, (_, at) => [`n${at}`, {}])));
-    const run = new RunByHand({ plan: many, options: { concurrency: 6 } }, { policy: { restarts: { intensity: 3, periodMs: 60_000 } } });
+    const run = new RunByHand(
+      { plan: many, options: { concurrency: 6 } },
+      { policy: { restarts: { intensity: 3, periodMs: 60_000 } } },
+    );
     for (let task = 1; task <= 4; task++) run.hands.answer(`t${task}#1`, "GAVE UP: no idea");
     expect(run.activity).toBe("suspended");
-    expect(run.all("activity.changed")).toMatchObject([{ failure: { code: "RestartIntensity", cause: { code: "WorkerGaveUp" } } }]);
+    expect(run.all("activity.changed")).toMatchObject([
+      { failure: { code: "RestartIntensity", cause: { code: "WorkerGaveUp" } } },
+    ]);
   });
 
   it("does not come when the failures are far enough apart", () => {
     const many = planOf(Object.fromEntries(Array.from({ length: 6 }, (_, at) => [`n${at}`, {}])));
-    const run = new RunByHand({ plan: many, options: { concurrency: 6 } }, { policy: { restarts: { intensity: 3, periodMs: 60_000 } } });
+    const run = new RunByHand(
+      { plan: many, options: { concurrency: 6 } },
+      { policy: { restarts: { intensity: 3, periodMs: 60_000 } } },
+    );
     for (let task = 1; task <= 6; task++) {
       run.hands.answer(`t${task}#1`, "GAVE UP: no idea");
       run.hands.now += 30_000;

@@ -60,14 +60,20 @@ describe("routing", () => {
 
 describe("planning", () => {
   it("looks into a copy of the workspace first, where there is one", () => {
-    const run = new RunByHand({ mode: "orchestrate", options: { hasWorkspace: true } }, { prepare: (hands) => delete hands.atOnce.prepareWorkspace });
+    const run = new RunByHand(
+      { mode: "orchestrate", options: { hasWorkspace: true } },
+      { prepare: (hands) => delete hands.atOnce.prepareWorkspace },
+    );
     expect(run.hands.doing()).toEqual(["plan/prepare/1"]);
     run.hands.give("prepareWorkspace", "plan/prepare/1", { ok: true, conflicts: [] });
     expect(run.hands.requests[0]?.parameters.tools.map(({ name }) => name)).toEqual(["read"]);
   });
 
   it("tries again when the copy can't be made, with keys of its own", () => {
-    const run = new RunByHand({ mode: "orchestrate", options: { hasWorkspace: true } }, { prepare: (hands) => delete hands.atOnce.prepareWorkspace });
+    const run = new RunByHand(
+      { mode: "orchestrate", options: { hasWorkspace: true } },
+      { prepare: (hands) => delete hands.atOnce.prepareWorkspace },
+    );
     run.hands.give("prepareWorkspace", "plan/prepare/1", fails("WorkspaceFailed"));
     expect(run.phase).toBe("retrying");
     expect(run.all("phase.retrying")).toMatchObject([{ phase: "plan", failure: { code: "WorkspaceFailed" } }]);
@@ -77,7 +83,10 @@ describe("planning", () => {
   });
 
   it("hears a person and a resume while the copy is made, when there is nobody to pass it on to", () => {
-    const run = new RunByHand({ mode: "orchestrate", options: { hasWorkspace: true } }, { prepare: (hands) => delete hands.atOnce.prepareWorkspace });
+    const run = new RunByHand(
+      { mode: "orchestrate", options: { hasWorkspace: true } },
+      { prepare: (hands) => delete hands.atOnce.prepareWorkspace },
+    );
     run.command({ type: "run.tell", text: "be quick" });
     run.command({ type: "run.pause" });
     run.command({ type: "run.resume" });
@@ -87,7 +96,10 @@ describe("planning", () => {
   });
 
   it("hears a person between two tries", () => {
-    const run = new RunByHand({ mode: "orchestrate", options: { hasWorkspace: true } }, { prepare: (hands) => delete hands.atOnce.prepareWorkspace });
+    const run = new RunByHand(
+      { mode: "orchestrate", options: { hasWorkspace: true } },
+      { prepare: (hands) => delete hands.atOnce.prepareWorkspace },
+    );
     run.hands.give("prepareWorkspace", "plan/prepare/1", fails("WorkspaceFailed"));
     run.command({ type: "run.tell", text: "be quick" });
     expect(run.error).toBeUndefined();
@@ -114,7 +126,10 @@ describe("planning", () => {
     const run = new RunByHand({ mode: "orchestrate" }, { policy: { planFallback: true, repairs: { plan: 0, answer: 0 } } });
     run.hands.answer("plan", planned());
     expect(run.phase).toBe("direct");
-    expect(run.all("route.decided")).toMatchObject([{ mode: "orchestrate" }, { mode: "direct", worker: "backend", reason: "the plan stayed invalid" }]);
+    expect(run.all("route.decided")).toMatchObject([
+      { mode: "orchestrate" },
+      { mode: "direct", worker: "backend", reason: "the plan stayed invalid" },
+    ]);
     run.finish("t1#1");
     expect(run.output).toMatchObject({ outcome: "complete", answer: "t1#1 is done" });
   });
@@ -125,7 +140,10 @@ describe("planning", () => {
     expect(run.phase).toBe("retrying");
     run.hands.wake();
     expect(run.phase).toBe("decomposing");
-    expect(run.hands.requests.map(({ turn, parameters }) => [turn, parameters.choice.maxTokens])).toEqual([[1, 1_000], [2, 2_000]]);
+    expect(run.hands.requests.map(({ turn, parameters }) => [turn, parameters.choice.maxTokens])).toEqual([
+      [1, 1_000],
+      [2, 2_000],
+    ]);
     run.hands.answer("plan", planned("a"));
     expect(run.phase).toBe("dispatching");
   });
@@ -138,7 +156,11 @@ describe("planning", () => {
     run.command({ type: "run.resume" });
     expect(run.activity).toBe("running");
     run.hands.answer("plan", planned("a"));
-    expect(run.hands.requests.map(({ conversation, turn }) => [conversation, turn])).toEqual([["plan", 1], ["plan", 1], ["t1#1", 1]]);
+    expect(run.hands.requests.map(({ conversation, turn }) => [conversation, turn])).toEqual([
+      ["plan", 1],
+      ["plan", 1],
+      ["t1#1", 1],
+    ]);
   });
 
   it("takes a planner that breaks for a failure, not for the end of the program", () => {

@@ -21,13 +21,13 @@ function randomInput(random: Random, seed: number): RunInput {
   const kind = random();
   return runInput({
     mode: kind < 0.5 ? "orchestrate" : kind < 0.6 ? "direct" : "auto",
-    plan: kind < 0.5 ? randomPlan(random, WORKERS) : null,
+    plan: kind < 0.5 ? randomPlan(random, WORKERS, 1 + Math.floor(random() ** 2 * 12)) : null,
     seed,
     options: {
       concurrency: 1 + Math.floor(random() * 6),
       review: random() < 0.2,
       asks: random() < 0.5 ? "wait" : "deny",
-      budgetUsd: random() < 0.4 ? random() * 0.3 : null,
+      budgetUsd: random() < 0.4 ? random() ** 2 * 0.3 : null,
       hasWorkspace: random() < 0.7,
     },
   });

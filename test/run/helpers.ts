@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach } from "vitest";
-import { of } from "rxjs";
+import { from, map } from "rxjs";
 import { z } from "zod";
 import { DEFAULT_TABLE } from "../../src/core/policy.ts";
 import type { PolicyTable } from "../../src/core/policy.ts";
@@ -52,7 +52,9 @@ export const hasty: PolicyTable = Object.fromEntries(
 ) as PolicyTable;
 
 /** Answers by conversation (or task, or `*`), from the request alone: the same after a resume. */
-export type Answers = Readonly<Record<string, ScriptedAnswer | ((request: TurnRequest) => ScriptedAnswer)>>;
+export type Answers = Readonly<
+  Record<string, ScriptedAnswer | ((request: TurnRequest) => ScriptedAnswer | Promise<ScriptedAnswer>)>
+>;
 
 /** A model without memory, and what it was asked as `conversation/turn`. */
 export function fixedModel(answers: Answers): ModelPort & { readonly asked: readonly string[]; readonly requests: readonly TurnRequest[] } {
@@ -67,10 +69,10 @@ export function fixedModel(answers: Answers): ModelPort & { readonly asked: read
       const names = [request.conversation, request.conversation.replace(/#.*/, ""), "*"];
       const answer = names.map((name) => (Object.hasOwn(answers, name) ? answers[name] : undefined)).find((one) => one !== undefined);
       if (answer === undefined) throw new QuatrainError("BadOption", `There is no answer for ${request.conversation}.`);
-      return of({
-        kind: "outcome" as const,
-        outcome: scriptedOutcome(typeof answer === "function" ? answer(request) : answer, request),
-      });
+      const given = typeof answer === "function" ? answer(request) : answer;
+      return from(given instanceof Promise ? given : [given]).pipe(
+        map((one) => ({ kind: "outcome" as const, outcome: scriptedOutcome(one, request) })),
+      );
     },
   };
 }
@@ -108,7 +110,7 @@ export function deferred<T = void>(): { readonly promise: Promise<T>; readonly r
   return { promise, resolve: settle };
 }
 
-/** `count` answers an object, `say` the text it is told to, `sum` is a function. */
+/** A model worker. */
 export const writer = defineWorker({ name: "writer", description: "writes", instructions: "write" });
 /** A function worker that repeats its task. */
 export const echo = defineWorker({ name: "echo", description: "repeats", perform: ({ task }) => `echo of ${task}` });

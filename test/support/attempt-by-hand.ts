@@ -31,7 +31,11 @@ export class AttemptByHand {
   /** The state, such as `verifying` or `working.conversing`. */
   get state(): string {
     const { value } = this.actor.getSnapshot() as { value: unknown };
-    return typeof value === "string" ? value : Object.entries(value as Record<string, string>).flat().join(".");
+    return typeof value === "string"
+      ? value
+      : Object.entries(value as Record<string, string>)
+          .flat()
+          .join(".");
   }
 
   get outcome(): WorkerOutcome {

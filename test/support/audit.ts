@@ -32,7 +32,8 @@ export class RunAuditor {
     this.#plan = context.plan;
     if (options.budgetUsd !== null) {
       const reserved = Object.values(accounts).reduce((sum, account) => sum + account.reservedUsd, 0);
-      if (spend.usd + reserved > options.budgetUsd + SLACK_USD) this.#fault(`${spend.usd} spent and ${reserved} reserved of ${options.budgetUsd}`);
+      if (spend.usd + reserved > options.budgetUsd + SLACK_USD)
+        this.#fault(`${spend.usd} spent and ${reserved} reserved of ${options.budgetUsd}`);
     }
     if (!queue) return;
     const running = queue.tasks.filter(({ status }) => status === "running");
@@ -44,42 +45,24 @@ export class RunAuditor {
   };
 
   readonly hear = (event: RunEvent): void => {
-    switch (event.type) {
-      case "task.started":
-        this.#start(event.task);
-        break;
-      case "task.finished":
-        this.#settle(event.task, "finished");
-        break;
-      case "task.failed":
-        this.#settle(event.task, "failed");
-        break;
-      case "task.skipped":
-        this.#settle(event.task, "skipped");
-        break;
-      case "task.retrying":
-        if (this.#fates.get(event.task) !== "running") this.#fault(`${event.task} is retried but did not run`);
-        this.#fates.set(event.task, "open");
-        break;
-      case "ask.opened":
-        if (event.ask.kind === "escalation") this.#fates.set(event.ask.id.replace(/#.*/, ""), "asking");
-        break;
-      case "turn.completed":
-      case "turn.failed":
-        this.#billedUsd += event.usd ?? 0;
-        this.#bill(event.conversation, event.usd ?? 0);
-        break;
-      case "run.finished":
-        this.#ends++;
-        break;
-      default:
-    }
+    if (event.type === "task.started") this.#start(event.task);
+    else if (event.type === "task.finished") this.#settle(event.task, "finished");
+    else if (event.type === "task.failed") this.#settle(event.task, "failed");
+    else if (event.type === "task.skipped") this.#settle(event.task, "skipped");
+    else if (event.type === "task.retrying") this.#retry(event.task);
+    else if (event.type === "ask.opened" && event.ask.kind === "escalation")
+      this.#fates.set(event.ask.id.replace(/#.*/, ""), "asking");
+    else if (event.type === "turn.completed" || event.type === "turn.failed") this.#bill(event.conversation, event.usd ?? 0);
+    else if (event.type === "run.finished") this.#ends++;
   };
 
   /** Fails unless the run ended well in order, whatever its outcome. */
   expectSound({ end, output, snapshot, journal }: SimulatedRun, commands: readonly TimedCommand[] = []): void {
     const { context } = snapshot;
-    expect(end, JSON.stringify([snapshot.value, context.queue?.counts, context.accounts, context.funding])).toEqual({ kind: "done" });
+    const { value } = snapshot;
+    // Where it hangs is told with it.
+    const stuck = end.kind === "done" ? null : [value, context.queue?.counts, context.accounts, context.funding];
+    expect({ end, stuck }).toEqual({ end: { kind: "done" }, stuck: null });
     expect(this.#faults).toEqual([]);
     expect(this.#ends).toBe(1);
     expect(context.accounts).toEqual({});
@@ -91,7 +74,10 @@ export class RunAuditor {
     expectOneClosingRowEach(journal.read());
   }
 
-  #expectTasks(tasks: readonly { readonly id: string; readonly status: string; readonly usd: number }[], commands: readonly TimedCommand[]): void {
+  #expectTasks(
+    tasks: readonly { readonly id: string; readonly status: string; readonly usd: number }[],
+    commands: readonly TimedCommand[],
+  ): void {
     const began = this.#fates.size > 0;
     for (const { id, usd } of tasks) expect(usd, `money of ${id}`).toBeGreaterThanOrEqual((this.#bills.get(id) ?? 0) - SLACK_USD);
     for (const { id, status } of tasks) if (began) expect({ id, fate: this.#fates.get(id) }).toEqual({ id, fate: status });
@@ -101,6 +87,7 @@ export class RunAuditor {
 
   #bill(conversation: string, usd: number): void {
     const name = conversation.replace(/#.*/, "");
+    this.#billedUsd += usd;
     this.#bills.set(name, (this.#bills.get(name) ?? 0) + usd);
   }
 
@@ -108,11 +95,18 @@ export class RunAuditor {
     const fate = this.#fates.get(task) ?? "open";
     if (fate === "running") this.#fault(`${task} is started while it runs`);
     this.#fates.set(task, "running");
-    for (const edge of this.#input.plan?.tasks[taskIndex(task)]?.dependencies ?? this.#plan?.tasks[taskIndex(task)]?.dependencies ?? []) {
+    for (const edge of this.#input.plan?.tasks[taskIndex(task)]?.dependencies ??
+      this.#plan?.tasks[taskIndex(task)]?.dependencies ??
+      []) {
       const before = this.#fates.get(edge.task) ?? "open";
       const fits = edge.kind === "hard" ? before === "finished" : before !== "open" && before !== "running";
       if (!fits) this.#fault(`${task} is started while ${edge.task} is ${before}`);
     }
+  }
+
+  #retry(task: string): void {
+    if (this.#fates.get(task) !== "running") this.#fault(`${task} is retried but did not run`);
+    this.#fates.set(task, "open");
   }
 
   #settle(task: string, fate: Fate): void {

@@ -18,9 +18,32 @@ export interface AnyEvent {
 
 const at = 9_000_000;
 const why = failure("Overloaded", "as planned");
-const usage = { inputTokens: 10, outputTokens: 10, cacheReadTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0, estimated: false };
-const turn: TurnOutcome = { kind: "answered", blocks: [{ type: "text", text: "done" }], stop: "end_turn", stopDetail: null, model: "m", usage, usd: 0.001, requestId: null };
-const lost: ConversationOutcome = { kind: "failed", failure: failure("Refused", "no"), spend: NO_SPEND, turns: 1, toolCalls: 0, at };
+const usage = {
+  inputTokens: 10,
+  outputTokens: 10,
+  cacheReadTokens: 0,
+  cacheWrite5mTokens: 0,
+  cacheWrite1hTokens: 0,
+  estimated: false,
+};
+const turn: TurnOutcome = {
+  kind: "answered",
+  blocks: [{ type: "text", text: "done" }],
+  stop: "end_turn",
+  stopDetail: null,
+  model: "m",
+  usage,
+  usd: 0.001,
+  requestId: null,
+};
+const lost: ConversationOutcome = {
+  kind: "failed",
+  failure: failure("Refused", "no"),
+  spend: NO_SPEND,
+  turns: 1,
+  toolCalls: 0,
+  at,
+};
 const lostWorker: WorkerOutcome = { kind: "failed", failure: failure("WorkspaceFailed", "no"), spend: NO_SPEND, at };
 const noCopy = { ok: false as const, failure: failure("WorkspaceFailed", "no") };
 
@@ -53,7 +76,9 @@ export function downward(ask: string): { readonly [T in DownwardMessage["type"]]
 }
 
 /** What people ask of a run; the compiler holds the list complete. */
-export function commands(context: RunContext): { readonly [T in Command["type"]]: Extract<Command, { type: T }> & { readonly at: number } } {
+export function commands(context: RunContext): {
+  readonly [T in Command["type"]]: Extract<Command, { type: T }> & { readonly at: number };
+} {
   const task = context.queue?.tasks.find(({ status }) => status === "running")?.id ?? "t1";
   const lostTask = context.queue?.tasks.find(({ status }) => status === "failed" || status === "skipped")?.id ?? "t1";
   return {
@@ -71,7 +96,8 @@ export function commands(context: RunContext): { readonly [T in Command["type"]]
 /** Everything a run may hear in a state. */
 export function eventsOfRun(context: RunContext): readonly AnyEvent[] {
   const from = liveConversations(context)[0] ?? "t1#1";
-  const state = context.queue?.tasks.find(({ status }) => status === "running" || status === "retrying") ?? context.queue?.tasks[0];
+  const state =
+    context.queue?.tasks.find(({ status }) => status === "running" || status === "retrying") ?? context.queue?.tasks[0];
   const attempt = attemptId(state?.id ?? ("t1" as never), state?.attempts ?? 1);
   const children: Readonly<Record<string, unknown>> = {
     route: lost,
@@ -84,13 +110,26 @@ export function eventsOfRun(context: RunContext): readonly AnyEvent[] {
     "wake:plan#1": { value: null, at },
     "wake:t1#1/bill": { value: null, at },
   };
-  const orphan = { type: "effect.orphaned", id: "x", key: `${from}/turn/9.0`, path: "", name: "modelTurn", performed: true, value: { outcome: turn, lost: 0 }, at };
+  const orphan = {
+    type: "effect.orphaned",
+    id: "x",
+    key: `${from}/turn/9.0`,
+    path: "",
+    name: "modelTurn",
+    performed: true,
+    value: { outcome: turn, lost: 0 },
+    at,
+  };
   return [...Object.values(upward(from)), ...Object.values(commands(context)), orphan, ...ends(children)];
 }
 
 /** Everything a conversation may hear in a state. */
 export function eventsOfConversation({ asking }: ConversationContext): readonly AnyEvent[] {
-  const children = { turn: { value: { outcome: turn, lost: 0 }, at }, call: { value: { content: "x", isError: false }, at }, wait: { value: null, at } };
+  const children = {
+    turn: { value: { outcome: turn, lost: 0 }, at },
+    call: { value: { content: "x", isError: false }, at },
+    wait: { value: null, at },
+  };
   return [...Object.values(downward(asking?.id ?? "nobody")), ...ends(children)];
 }
 

@@ -38,7 +38,13 @@ export interface Explored {
 
 /** What xstate/graph finds: with emitted events in the machine's types it can't say so itself. */
 type Adjacency = Readonly<
-  Record<string, { readonly state: RunSnapshot; readonly transitions: Record<string, { readonly event: RunChartEvent; readonly state: RunSnapshot }> }>
+  Record<
+    string,
+    {
+      readonly state: RunSnapshot;
+      readonly transitions: Record<string, { readonly event: RunChartEvent; readonly state: RunSnapshot }>;
+    }
+  >
 >;
 
 /** The machine that explorations use where none is given. */
@@ -116,7 +122,9 @@ function nextEvents({ context, children, status }: RunSnapshot, stale: boolean):
   return [
     ...alive.flatMap((id) => [workerEnd(id), workerEnd(id, "WorkspaceFailed"), crashOf(id)]),
     ...(stale ? over.map((id) => workerEnd(id)) : []),
-    ...Object.keys(children).filter((id) => id.startsWith("wake:")).map(wakeOf),
+    ...Object.keys(children)
+      .filter((id) => id.startsWith("wake:"))
+      .map(wakeOf),
     ...(Object.hasOwn(children, "synthesis") ? [synthesisEnd] : []),
   ];
 }
@@ -135,6 +143,11 @@ const synthesisEnd = {
 
 function nameOf(event: RunChartEvent): string {
   const { type } = event;
-  const kind = "output" in event && typeof event.output === "object" && event.output !== null && "kind" in event.output ? event.output.kind : "";
-  return [type.replace("xstate.", "").replace(".actor", ""), kind, "task" in event ? event.task : ""].filter((part) => part !== "" && part !== undefined).join(" ");
+  const kind =
+    "output" in event && typeof event.output === "object" && event.output !== null && "kind" in event.output
+      ? event.output.kind
+      : "";
+  return [type.replace("xstate.", "").replace(".actor", ""), kind, "task" in event ? event.task : ""]
+    .filter((part) => part !== "" && part !== undefined)
+    .join(" ");
 }

@@ -34,7 +34,12 @@ export class Hands {
   atOnce: Partial<{ [N in Name]: (input: InputOf<N>) => ValueOf<N> }> = {
     prepareWorkspace: () => ({ ok: true, conflicts: [] }),
     verifyWork: () => ({ ok: true, evidence: [{ kind: "commands", what: "checks", ok: true }] }),
-    commitWork: ({ workspace }) => ({ ok: true, changes: { ref: `changes of ${workspace}`, files: [] }, ref: `output of ${workspace}`, bytes: 10 }),
+    commitWork: ({ workspace }) => ({
+      ok: true,
+      changes: { ref: `changes of ${workspace}`, files: [] },
+      ref: `output of ${workspace}`,
+      bytes: 10,
+    }),
     performWork: () => ({ ok: true, output: "3" }),
     integrate: () => ({ ok: true, files: [], conflicts: [] }),
   };
@@ -119,9 +124,21 @@ export class Hands {
   /** Tells the root of each effect that was stopped meanwhile, as a host does. `answer`: what stopped turns still gave. */
   bury(root: { send(event: AnyEventObject): void }, answer: ScriptedAnswer | null = null): void {
     for (const { name, input } of this.#stopped.splice(0)) {
-      const value = name === "modelTurn" && answer ? { outcome: scriptedOutcome(answer, (input as InputOf<"modelTurn">).request), lost: 0 } : undefined;
+      const value =
+        name === "modelTurn" && answer
+          ? { outcome: scriptedOutcome(answer, (input as InputOf<"modelTurn">).request), lost: 0 }
+          : undefined;
       const found = value === undefined ? {} : { value };
-      root.send({ type: "effect.orphaned", id: input.key, path: "", key: input.key, name, performed: answer !== null, at: ++this.now, ...found });
+      root.send({
+        type: "effect.orphaned",
+        id: input.key,
+        path: "",
+        key: input.key,
+        name,
+        performed: answer !== null,
+        at: ++this.now,
+        ...found,
+      });
     }
     this.settle();
   }

@@ -103,7 +103,7 @@ export const mutants: readonly Mutant[] = [
 /** The shipped machine with other decisions under some of its actions' names. */
 function withActions(decisions: Readonly<Record<string, (context: RunContext, event: Event) => Step>>): OrchestratorMachine {
   const actions = Object.fromEntries(Object.entries(decisions).map(([name, decision]) => [name, acting(decision)]));
-  return explored.provide({ actions } as unknown as Parameters<OrchestratorMachine["provide"]>[0]);
+  return explored.provide({ actions });
 }
 
 function acting(decision: (context: RunContext, event: Event) => Step) {
@@ -127,4 +127,3 @@ function carryOut(one: Directive, enqueue: Enqueue): void {
   if (one.do === "stop") enqueue.stopChild(one.child);
   if (one.do === "tell") enqueue.sendTo(one.child, one.message);
 }
-

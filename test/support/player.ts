@@ -64,7 +64,7 @@ export class Player {
     const { hands } = this;
     if (this.actor.getSnapshot().status !== "active") return false;
     const waits = hands.doing("sleepUntil");
-    const [key] = hands.doing().filter((one) => !waits.includes(one) || hands.doing().length === waits.length);
+    const key = hands.doing().find((one) => !waits.includes(one)) ?? waits[0];
     if (key !== undefined && this.#command(key)) return true;
     if (hands.hasStopped) hands.bury(this.actor);
     else if (key !== undefined) this.#settle(key);
@@ -93,15 +93,23 @@ export class Player {
 
   #settle(key: string): void {
     const { hands } = this;
-    const fault = this.#play.faults?.includes(key) ? { ok: false as const, failure: failure("WorkspaceFailed", "as planned") } : undefined;
+    const fault = this.#play.faults?.includes(key)
+      ? { ok: false as const, failure: failure("WorkspaceFailed", "as planned") }
+      : undefined;
     const isOf = (name: Parameters<Hands["doing"]>[0]) => hands.doing(name).includes(key);
     const files = [{ path: "a.txt", kind: "added" as const }];
     if (isOf("modelTurn")) hands.answer(key.slice(0, key.indexOf("/turn/")), this.#answer(key));
     else if (isOf("toolCall")) hands.give("toolCall", key, { content: `result of ${key}`, isError: false });
     else if (isOf("sleepUntil")) hands.wake();
     else if (isOf("prepareWorkspace")) hands.give("prepareWorkspace", key, fault ?? { ok: true, conflicts: [] });
-    else if (isOf("verifyWork")) hands.give("verifyWork", key, fault ?? { ok: true, evidence: [{ kind: "commands", what: "test", ok: !key.endsWith("/0") }] });
-    else if (isOf("commitWork")) hands.give("commitWork", key, fault ?? { ok: true, changes: { ref: key, files }, ref: key, bytes: 9 });
+    else if (isOf("verifyWork"))
+      hands.give(
+        "verifyWork",
+        key,
+        fault ?? { ok: true, evidence: [{ kind: "commands", what: "test", ok: !key.endsWith("/0") }] },
+      );
+    else if (isOf("commitWork"))
+      hands.give("commitWork", key, fault ?? { ok: true, changes: { ref: key, files }, ref: key, bytes: 9 });
     else if (isOf("performWork")) hands.give("performWork", key, fault ?? { ok: true, output: "3" });
     else hands.give("integrate", key, fault ?? { ok: true, files, conflicts: [] });
   }

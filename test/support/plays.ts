@@ -13,9 +13,21 @@ const two = planOf({ a: {}, b: { needs: ["a"] } });
 
 /** All of them. */
 export const plays: readonly Play[] = [
-  { name: "route, plan, work, synthesis", input: runInput(withFiles()), answers: { "route/": routed, "plan/turn/1": bash, "plan/": planJson } },
-  { name: "the direct way", input: runInput(), answers: { "route/": { json: { mode: "direct", worker: null, reason: "easy" } } } },
-  { name: "a plan that is repaired", input: runInput({ mode: "orchestrate" }), answers: { "plan/turn/1": "no plan", "plan/": planJson } },
+  {
+    name: "route, plan, work, synthesis",
+    input: runInput(withFiles()),
+    answers: { "route/": routed, "plan/turn/1": bash, "plan/": planJson },
+  },
+  {
+    name: "the direct way",
+    input: runInput(),
+    answers: { "route/": { json: { mode: "direct", worker: null, reason: "easy" } } },
+  },
+  {
+    name: "a plan that is repaired",
+    input: runInput({ mode: "orchestrate" }),
+    answers: { "plan/turn/1": "no plan", "plan/": planJson },
+  },
   {
     name: "a planner that is tried again",
     input: runInput(withFiles({ mode: "orchestrate" })),
@@ -23,19 +35,49 @@ export const plays: readonly Play[] = [
     answers: { "plan/turn/1": { fail: "Overloaded" }, "plan/turn/2": planJson, "plan/": planJson },
   },
   { name: "a review", input: runInput({ plan: diamond, options: { review: true, asks: "wait" } }) },
-  { name: "a diamond with copies and checks", input: runInput(withFiles({ plan: planOf({ a: { writes: ["a.txt"] }, b: { needs: ["a"], writes: ["b.txt"] } }) })) },
-  { name: "backoff and hold", input: runInput({ plan: two }), answers: { "t1#1/turn/1.0": { fail: "Overloaded" }, "t1#1/turn/1.1": { fail: "AuthFailed" } } },
+  {
+    name: "a diamond with copies and checks",
+    input: runInput(withFiles({ plan: planOf({ a: { writes: ["a.txt"] }, b: { needs: ["a"], writes: ["b.txt"] } }) })),
+  },
+  {
+    name: "backoff and hold",
+    input: runInput({ plan: two }),
+    answers: { "t1#1/turn/1.0": { fail: "Overloaded" }, "t1#1/turn/1.1": { fail: "AuthFailed" } },
+  },
   { name: "a task that is tried again", input: runInput({ plan: two }), answers: { "t1#1/": "GAVE UP: no idea" } },
-  { name: "a task that a person decides about", input: runInput({ plan: two, options: { asks: "wait" } }), answers: { "t1#1/": "GAVE UP: no idea", "t1#2/": "GAVE UP: none" } },
-  { name: "a call that a person allows", input: runInput(withFiles({ plan: one, options: { asks: "wait" } })), answers: { "t1#1/turn/1": bash } },
-  { name: "an answer that is repaired", input: runInput({ plan: planOf({ a: { worker: "typed" } }) }), answers: { "t1#1/turn/1": "three", "t1#1/": { json: { count: 3 } } } },
+  {
+    name: "a task that a person decides about",
+    input: runInput({ plan: two, options: { asks: "wait" } }),
+    answers: { "t1#1/": "GAVE UP: no idea", "t1#2/": "GAVE UP: none" },
+  },
+  {
+    name: "a call that a person allows",
+    input: runInput(withFiles({ plan: one, options: { asks: "wait" } })),
+    answers: { "t1#1/turn/1": bash },
+  },
+  {
+    name: "an answer that is repaired",
+    input: runInput({ plan: planOf({ a: { worker: "typed" } }) }),
+    answers: { "t1#1/turn/1": "three", "t1#1/": { json: { count: 3 } } },
+  },
   { name: "a function", input: runInput({ plan: planOf({ a: { worker: "sum" } }) }) },
   { name: "money", input: runInput({ plan: planOf({ a: {}, b: {}, c: {} }), options: { budgetUsd: 0.04 } }) },
-  { name: "money that is used up", input: runInput({ plan: planOf({ a: {}, b: { needs: ["a"] } }), options: { budgetUsd: 0.005 } }) },
+  {
+    name: "money that is used up",
+    input: runInput({ plan: planOf({ a: {}, b: { needs: ["a"] } }), options: { budgetUsd: 0.005 } }),
+  },
   { name: "a pause", input: runInput({ plan: two }), commands: { "t1#1/turn/1.0": { type: "run.pause" } } },
-  { name: "a task that is skipped", input: runInput({ plan: planOf({ a: {}, b: {} }) }), commands: { "t1#1/turn/1.0": { type: "task.skip", task: "t1" } } },
+  {
+    name: "a task that is skipped",
+    input: runInput({ plan: planOf({ a: {}, b: {} }) }),
+    commands: { "t1#1/turn/1.0": { type: "task.skip", task: "t1" } },
+  },
   { name: "a run that is cancelled", input: runInput({ plan: diamond }), commands: { "t2#1/turn/1.0": { type: "run.cancel" } } },
-  { name: "a planning that is cancelled", input: runInput({ mode: "orchestrate" }), commands: { "plan/turn/1.0": { type: "run.cancel" } } },
+  {
+    name: "a planning that is cancelled",
+    input: runInput({ mode: "orchestrate" }),
+    commands: { "plan/turn/1.0": { type: "run.cancel" } },
+  },
   { name: "a synthesis that fails", input: runInput({ plan: one }), answers: { "synthesis/": { stop: "refusal" } } },
   { name: "a plan that is rejected", input: runInput({ plan: one, options: { review: true, asks: "deny" } }) },
   { name: "a plan that stays invalid", input: runInput({ mode: "orchestrate" }), answers: { "plan/": "no plan" } },

@@ -1,8 +1,7 @@
 // A world that behaves as badly as the real one may, as a function of a seed and the key of each effect: asked twice, it
 // answers the same. So a run over it is one experiment, also when it is interrupted and taken up again.
-import { failure } from "../../src/core/failure.ts";
+import { FAILURE_CODES, failure } from "../../src/core/failure.ts";
 import type { FailureCode } from "../../src/core/failure.ts";
-import { FAILURE_CODES } from "../../src/core/failure.ts";
 import { randomFrom, seedFrom } from "../../src/core/random.ts";
 import type { ModelTurnInput } from "../../src/actors/contract.ts";
 import { effect } from "../../src/host/effect.ts";
@@ -63,7 +62,8 @@ export function randomStage(): Stage {
       at(`${step}/${key}`)() < badness.steps ? failure(codeOf(at(`${key}/code`)), "a planned fault") : undefined,
     verify: ({ key }) => at(key)() >= badness.steps,
     perform: ({ key }) => Math.floor(at(key)() * 100),
-    tool: ({ key }) => (at(key)() < 0.1 ? { content: "no such file", isError: true } : { content: `result of ${key}`, isError: false }),
+    tool: ({ key }) =>
+      at(key)() < 0.1 ? { content: "no such file", isError: true } : { content: `result of ${key}`, isError: false },
     changes: (attempt) => (at(attempt)() < 0.5 ? [{ path: `${attempt.replace("#", "-")}.txt`, kind: "added" }] : []),
     conflicts: () => (at("conflicts")() < 0.2 ? [conflict] : []),
   });
@@ -88,8 +88,15 @@ function randomAnswer(random: Random, request: TurnRequest, badness: number): Sc
   if (format?.name === "plan") return planAnswer(random);
   if (format) return random() < 0.8 ? { json: { count: 3 } } : { json: { count: "three" } };
   const [first, kind] = [request.parameters.tools[0], random()];
-  if (first && kind < 0.2) return { calls: [{ tool: random() < 0.9 ? "read" : "fly", input: { file_path: `f${Math.floor(random() * 9)}` } }] };
-  if (first && kind < 0.25) return { calls: [{ tool: "bash", input: { command: "make" } }, { tool: "write", input: { file_path: "secret" } }] };
+  if (first && kind < 0.2)
+    return { calls: [{ tool: random() < 0.9 ? "read" : "fly", input: { file_path: `f${Math.floor(random() * 9)}` } }] };
+  if (first && kind < 0.25)
+    return {
+      calls: [
+        { tool: "bash", input: { command: "make" } },
+        { tool: "write", input: { file_path: "secret" } },
+      ],
+    };
   if (kind < 0.3) return { stop: "pause_turn", text: "wait" };
   return kind < 0.33 ? "GAVE UP: too hard" : "it is done";
 }

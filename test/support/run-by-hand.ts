@@ -20,7 +20,10 @@ export class RunByHand {
   error: unknown;
 
   /** `prepare` may change which effects settle at once before the run starts. */
-  constructor(shape: RunShape = {}, options: { readonly policy?: Partial<Policy>; readonly prepare?: (hands: Hands) => void } = {}) {
+  constructor(
+    shape: RunShape = {},
+    options: { readonly policy?: Partial<Policy>; readonly prepare?: (hands: Hands) => void } = {},
+  ) {
     const { policy, prepare } = options;
     const machines = createMachines({ workers, ports: this.hands.ports, ...(policy && { policy }) });
     this.actor = createActor(machines.orchestrator, { id: "run", input: runInput(shape) });

@@ -41,7 +41,11 @@ export class TalkByHand {
   /** The state, such as `thinking` or `acting.calling`. */
   get state(): string {
     const { value } = this.actor.getSnapshot() as { value: unknown };
-    return typeof value === "string" ? value : Object.entries(value as Record<string, string>).flat().join(".");
+    return typeof value === "string"
+      ? value
+      : Object.entries(value as Record<string, string>)
+          .flat()
+          .join(".");
   }
 
   get outcome(): ConversationOutcome {
@@ -67,6 +71,6 @@ export class TalkByHand {
 
   /** A message from above. */
   tell(message: Untimed<DownwardMessage>): void {
-    this.actor.send({ ...message, at: ++this.hands.now } as DownwardMessage);
+    this.actor.send({ ...message, at: ++this.hands.now });
   }
 }

@@ -65,7 +65,10 @@ function openRunIn(folder: string): string | undefined {
   const open = existsSync(store) ? listRuns({ store }).find(({ state }) => state === "open") : undefined;
   if (open) return open.id;
   if (readdirSync(folder).length === 0) return undefined;
-  throw new QuatrainError("BadOption", `--keep ${folder}: the folder is not empty. Name a new one, or one with a demo that was stopped.`);
+  throw new QuatrainError(
+    "BadOption",
+    `--keep ${folder}: the folder is not empty. Name a new one, or one with a demo that was stopped.`,
+  );
 }
 
 /** One after the other, along the longest path, and as it was. */

@@ -4,9 +4,8 @@ import { createElement } from "react";
 import { render } from "ink";
 import type { AskText } from "../ask-text.ts";
 import { mayColor } from "../io.ts";
-import type { Reporter, Reporting } from "../reporter.ts";
+import type { Reporter, Reporting } from "../reporting.ts";
 import { LiveView } from "./live-view.tsx";
-import type { LiveViewProps } from "./live-view.tsx";
 import { viewModel } from "./view-model.ts";
 import { NOTHING_SEEN, seeEvent } from "./view-state.ts";
 
@@ -15,69 +14,88 @@ const REPAINT_MS = 100;
 const TICK_MS = 1_000;
 
 /** Starts the live view of a run. */
-export function liveReporter({ io, run, onInterrupt }: Reporting): Reporter {
-  let seen = NOTHING_SEEN;
-  let changed = true;
-  let paintedAt = 0;
-  let printed: readonly string[] = [];
-  let question: string | null = null;
-  let onAnswer: (yes: boolean) => void = () => {};
-  const onKey: LiveViewProps["onKey"] = (key) => (key === "interrupt" ? onInterrupt() : onAnswer(key === "yes"));
-  const view = (isOver: boolean) =>
-    createElement(LiveView, {
-      model: isOver ? null : viewModel(seen, run.snapshot.context, io.now()),
-      printed,
-      question,
-      color: mayColor(io),
-      onKey,
+export function liveReporter(reporting: Reporting): Reporter {
+  return new LiveReporter(reporting);
+}
+
+class LiveReporter implements Reporter {
+  readonly #reporting: Reporting;
+  readonly #screen: ReturnType<typeof render>;
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #subscription: { unsubscribe(): void };
+  #seen = NOTHING_SEEN;
+  #changed = true;
+  #paintedAt = 0;
+  #isOver = false;
+  #printed: readonly string[] = [];
+  #question: string | null = null;
+  #onAnswer: (yes: boolean) => void = () => {};
+
+  constructor(reporting: Reporting) {
+    this.#reporting = reporting;
+    const { stdout, stdin, stderr } = reporting.io;
+    this.#subscription = reporting.run.events.subscribe((event) => {
+      this.#seen = seeEvent(this.#seen, event);
+      this.#changed = true;
     });
-  const subscription = run.events.subscribe((event) => {
-    seen = seeEvent(seen, event);
-    changed = true;
-  });
-  const screen = render(view(false), {
-    stdout: io.stdout,
-    stdin: io.stdin,
-    stderr: io.stderr,
-    exitOnCtrlC: false,
-    patchConsole: false,
-    maxFps: 1_000 / REPAINT_MS,
-    interactive: true,
-  });
-  const timer = setInterval(() => {
-    const now = io.now();
-    if (!changed && now - paintedAt < TICK_MS) return;
-    changed = false;
-    paintedAt = now;
-    screen.rerender(view(false));
-  }, REPAINT_MS);
-  const show = (next: string | null, lines: readonly string[] = []): void => {
-    question = next;
-    printed = [...printed, ...lines];
-    screen.rerender(view(false));
-  };
-  return {
-    ask: ({ lines, question: text }: AskText, signal) =>
-      new Promise((resolve) => {
-        const settle = (answer: boolean | null): void => {
-          signal.removeEventListener("abort", onAbort);
-          onAnswer = () => {};
-          show(null, answer === null ? [] : [`${text} ${answer ? "yes" : "no"}`, ""]);
-          resolve(answer);
-        };
-        const onAbort = (): void => settle(null);
-        signal.addEventListener("abort", onAbort, { once: true });
-        onAnswer = settle;
-        show(text, [...lines, ""]);
-      }),
-    async close() {
-      clearInterval(timer);
-      subscription.unsubscribe();
-      question = null;
-      screen.rerender(view(true));
-      await screen.waitUntilRenderFlush();
-      screen.unmount();
-      await screen.waitUntilExit();
-    },
-  };
+    const options = { exitOnCtrlC: false, patchConsole: false, maxFps: 1_000 / REPAINT_MS, interactive: true };
+    this.#screen = render(this.#frame(), { stdout, stdin, stderr, ...options });
+    this.#timer = setInterval(() => this.#tick(), REPAINT_MS);
+  }
+
+  ask({ lines, question }: AskText, signal: AbortSignal): Promise<boolean | null> {
+    return new Promise((resolve) => {
+      const settle = (answer: boolean | null): void => {
+        signal.removeEventListener("abort", onAbort);
+        this.#onAnswer = () => {};
+        this.#show(null, answer === null ? [] : [`${question} ${answer ? "yes" : "no"}`, ""]);
+        resolve(answer);
+      };
+      const onAbort = (): void => settle(null);
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#onAnswer = settle;
+      this.#show(question, [...lines, ""]);
+    });
+  }
+
+  /** Printed above the view: another stream would write into it. */
+  notice(text: string): void {
+    this.#show(this.#question, [text]);
+  }
+
+  /** V1. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#subscription.unsubscribe();
+    this.#isOver = true;
+    this.#show(null, []);
+    await this.#screen.waitUntilRenderFlush();
+    this.#screen.unmount();
+    await this.#screen.waitUntilExit();
+  }
+
+  #tick(): void {
+    const now = this.#reporting.io.now();
+    if (!this.#changed && now - this.#paintedAt < TICK_MS) return;
+    this.#changed = false;
+    this.#paintedAt = now;
+    this.#screen.rerender(this.#frame());
+  }
+
+  #show(question: string | null, lines: readonly string[]): void {
+    this.#question = question;
+    this.#printed = [...this.#printed, ...lines];
+    this.#screen.rerender(this.#frame());
+  }
+
+  #frame() {
+    const { io, run, onInterrupt } = this.#reporting;
+    return createElement(LiveView, {
+      model: this.#isOver ? null : viewModel(this.#seen, run.snapshot.context, io.now()),
+      printed: this.#printed,
+      question: this.#question,
+      color: mayColor(io),
+      onKey: (key) => (key === "interrupt" ? onInterrupt() : this.#onAnswer(key === "yes")),
+    });
+  }
 }
