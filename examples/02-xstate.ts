@@ -1,6 +1,6 @@
 // The orchestrator as the XState machine it is: createActor, subscribe, provide, getPersistedSnapshot, toPromise.
 // Every plan of more than one task waits for a person here. While it waits it is plain JSON: nothing runs, nothing is paid.
-// The tasks are done by a function; the closing answer is a model's, so this needs ANTHROPIC_API_KEY.
+// The plan is given and the tasks are done by a function, so this needs no model and no key.
 import { definePlan, defineWorker, prepareRun } from "quatrain";
 import { createActor, toPromise, waitFor } from "xstate";
 import type { Snapshot } from "xstate";

@@ -1,5 +1,5 @@
-// Own workers with typed input and output, in a plan written by hand. They are functions; only the closing answer is a
-// model's (ANTHROPIC_API_KEY). An unknown worker or an input of the wrong shape does not compile.
+// Own workers with typed input and output, in a plan written by hand. They are functions, so this needs no model and no
+// key. An unknown worker or an input of the wrong shape does not compile.
 import { definePlan, defineWorker, orchestrate } from "quatrain";
 import { z } from "zod";
 

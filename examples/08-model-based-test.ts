@@ -23,7 +23,7 @@ const diamond = definePlan(
 );
 
 const CONCURRENCY = 2;
-const { input } = prepareRun(diamond, { concurrency: CONCURRENCY, model: scriptedModel({}) });
+const { input } = prepareRun(diamond, { concurrency: CONCURRENCY, synthesis: true, model: scriptedModel({}) });
 
 /** What can happen next: each live child ends, workers well or badly. To the types ends are `xstate.done.actor.*`. */
 function whatMayHappen({ children, context }: Snapshot): readonly Event[] {

@@ -62,6 +62,7 @@ export function runInput(plan, options = {}) {
     options: {
       concurrency: 16,
       review: false,
+      synthesis: true,
       asks: "deny",
       permissions: { allow: ["read", "write"], ask: [], deny: [] },
       budgetUsd: null,

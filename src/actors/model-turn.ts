@@ -6,6 +6,7 @@ import { laneOf } from "../model/governor.ts";
 import type { Governor } from "../model/governor.ts";
 import type { ModelPort } from "../model/port.ts";
 import type { TurnDelta, TurnOutcome } from "../protocol/turn.ts";
+import { bounded } from "./bounded.ts";
 import type { ModelTurnInput, ModelTurnOutput, RunActors } from "./contract.ts";
 
 /** What a model turn needs. */
@@ -22,8 +23,9 @@ export function modelTurn({ model, governor, onDelta }: ModelTurnPorts): RunActo
   return effect<ModelTurnInput, ModelTurnOutput>(
     "modelTurn",
     { class: "idempotent", gated: true, admission: { enter: (input, place) => governor.enter(laneOfInput(input), place) } },
-    async (input, { signal, lost }) => {
-      const outcome = await firstValueFrom(
+    async (input, context) => {
+      const { signal, lost } = context;
+      const answer = firstValueFrom(
         model.turn(input.request, { signal, lost }).pipe(
           tap((event) => event.kind === "delta" && onDelta?.(event.delta)),
           filter((event) => event.kind === "outcome"),
@@ -31,7 +33,7 @@ export function modelTurn({ model, governor, onDelta }: ModelTurnPorts): RunActo
         ),
         { defaultValue: NOTHING },
       );
-      return { outcome, lost };
+      return { outcome: await bounded(context, answer, () => NOTHING), lost };
     },
   );
 }

@@ -6,6 +6,7 @@ import { headAndTail } from "../core/text.ts";
 import { effect } from "../host/effect.ts";
 import type { Brief } from "../protocol/work.ts";
 import type { WorkspacePort } from "../workspace/port.ts";
+import { bounded } from "./bounded.ts";
 import type { Attempted, PerformInput, RunActors } from "./contract.ts";
 
 /** What a function of the user's may use while it performs. */
@@ -44,15 +45,19 @@ export function performWork({ runId, workers, workspace }: PerformPorts): RunAct
     { class: "idempotent", gated: true },
     async (
       { worker: name, brief, workspace: attempt }: PerformInput,
-      { signal, part },
+      context,
     ): Promise<Attempted<{ readonly output: Json }>> => {
       const worker = workers.find((one) => one.name === name);
       if (typeof worker?.perform !== "function")
         return { ok: false, failure: failure("WorkerCrashed", `Worker "${name}" has no function to perform.`) };
-      const log = (text: string): void => part(headAndTail(String(text), LONGEST_NOTE));
+      const use: PerformTools = {
+        signal: context.signal,
+        workspace: workspace.rootOf({ run: runId, attempt }),
+        log: (text) => context.part(headAndTail(String(text), LONGEST_NOTE)),
+      };
       let made: unknown;
       try {
-        made = await worker.perform(brief, { signal, workspace: workspace.rootOf({ run: runId, attempt }), log });
+        made = await bounded(context, perform(worker.perform, brief, use), () => undefined);
       } catch (error) {
         return { ok: false, failure: failure("WorkerCrashed", `Worker "${name}" threw: ${messageOf(error)}`) };
       }
@@ -64,6 +69,11 @@ export function performWork({ runId, workers, workspace }: PerformPorts): RunAct
       };
     },
   );
+}
+
+/** A function of JavaScript's may throw at once. */
+async function perform(work: NonNullable<Performer["perform"]>, brief: Brief, use: PerformTools): Promise<unknown> {
+  return work(brief, use);
 }
 
 /** An output as what survives JSON (reports are stored and handed on), and what is wrong with it. Nothing counts as null. */

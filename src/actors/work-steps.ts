@@ -10,6 +10,7 @@ import type { Conflict, Evidence } from "../protocol/work.ts";
 import type { ArtifactStore } from "../store/artifacts.ts";
 import type { Toolbox } from "../tools/port.ts";
 import type { WorkspacePort } from "../workspace/port.ts";
+import { bounded } from "./bounded.ts";
 import type {
   Attempted,
   Committed,
@@ -47,9 +48,14 @@ export function toolCall({ runId, toolbox, workspace, environment = [] }: StepPo
         content: "The run was interrupted while this call was running: it is unknown whether it ran. Look before you repeat it.",
       }),
     },
-    async ({ call, workspace: copy }, { signal, recovering }) => {
+    async ({ call, workspace: copy }, context) => {
       const root = workspace.rootOf({ run: runId, attempt: copy });
-      const { content, isError } = await toolbox.run(call, { root, signal, environment, runId, recovering });
+      const { signal, recovering } = context;
+      const running = toolbox.run(call, { root, signal, environment, runId, recovering });
+      const { content, isError } = await bounded(context, running, () => ({
+        content: `The call was stopped; ${call.name} did not end and was left to itself.`,
+        isError: true,
+      }));
       return { content, isError };
     },
   );

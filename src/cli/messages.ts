@@ -30,6 +30,10 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/Set the apiKey of the endpoint "[^"]*"/g, "Set QUATRAIN_API_KEY, which goes with --base-url"],
   [/pass it with its baseURL in the endpoints of the model client/g, "give its address again with --base-url"],
   [/Give its prices, or run without a budget/g, "Leave out --budget, or choose a model whose price is known"],
+  [
+    / at \S+, and models names no such address; give the models it was started with/g,
+    " at an endpoint of your own; give the same --base-url again",
+  ],
   [/\bworkers is empty\b/g, "--workers is empty"],
   [/(Wait, stop that process, or send the run a command) with openInbox\(\)/g, "$1 with: quatrain send"],
   [/ See listRuns\(\{ file \}\) for those it has\./g, " See them with: quatrain runs"],

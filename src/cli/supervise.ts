@@ -84,7 +84,7 @@ interface Stopping {
 interface Telling {
   readonly printer: Printer;
   /** A notice, in the way that fits how the run is shown. */
-  say(text: string): void;
+  readonly say: (text: string) => void;
 }
 
 /** S1, S2. */

@@ -21,37 +21,79 @@ export interface StatelyInspector {
 }
 
 const DEFAULT_URL = "ws://127.0.0.1:8080";
-/** Events that wait for the connection; the stock default of 200 loses registrations of long runs. */
-const MOST_DEFERRED = 20_000;
+/** How long a server may take to accept the connection, and to let go of it, in ms. */
+const PATIENCE_MS = 2_000;
 
-/** Connects to an inspector server. Throws QuatrainError "BadOption" when @statelyai/inspect is not installed. */
+/**
+ * Connects to an inspector server. The socket is our own, since the stock adapter retries for ever and keeps a process
+ * alive whose server is gone. Rejects with QuatrainError "BadOption" when @statelyai/inspect is not installed or no server answers.
+ */
 export async function statelyInspector(options: StatelyOptions = {}): Promise<StatelyInspector> {
   const { url = DEFAULT_URL, ...rest } = options;
-  const { createWebSocketInspector } = await load();
+  const { createInspector } = await load();
+  const socket = await connect(url);
   const redact = redactor(rest);
-  const inspector = createWebSocketInspector({
-    url,
-    maxDeferredEvents: MOST_DEFERRED,
-    // A definition is JSON text; it is redacted as a value, so that no cut breaks it.
-    serialize: (event) => {
-      const definition =
-        "definition" in event && event.definition !== undefined
-          ? { definition: JSON.stringify(redact(JSON.parse(event.definition))) }
-          : {};
-      return { ...(redact(event) as typeof event), ...definition };
+  const inspector = createInspector(
+    {
+      send: (event) => {
+        if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(event));
+      },
     },
-  });
+    {
+      // A definition is JSON text; it is redacted as a value, so that no cut breaks it.
+      serialize: (event) => {
+        const definition =
+          "definition" in event && event.definition !== undefined
+            ? { definition: JSON.stringify(redact(JSON.parse(event.definition))) }
+            : {};
+        return { ...(redact(event) as typeof event), ...definition };
+      },
+    },
+  );
   return {
     url,
     inspect: (event) => inspector.inspect.next?.(event),
     close: async () => {
-      // The adapter sends each event from a timer of its own; one round of them lets the last ones out.
+      // Each event is sent from a timer of its own; one round of them lets the last ones out.
       await new Promise((resolve) => {
-        setImmediate(resolve);
+        setTimeout(resolve, 0);
       });
-      inspector.stop();
+      if (socket.readyState === WebSocket.CLOSED) return;
+      const closed = once(socket, "close");
+      socket.close();
+      await closed;
     },
   };
+}
+
+async function connect(url: string): Promise<WebSocket> {
+  const refuse = (why: string) =>
+    new QuatrainError(
+      "BadOption",
+      `No inspector server at ${url} (${why}). Start one, for example createInspectorServer of @statelyai/inspect/server, or name another address.`,
+    );
+  let socket: WebSocket;
+  try {
+    socket = new WebSocket(url);
+  } catch (error) {
+    throw refuse(messageOf(error));
+  }
+  await once(socket, "open");
+  if (socket.readyState === WebSocket.OPEN) return socket;
+  socket.close();
+  throw refuse("it did not answer");
+}
+
+/** Waits for an event of a socket, but not for ever. */
+async function once(socket: WebSocket, event: "open" | "close"): Promise<void> {
+  const late = new AbortController();
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, PATIENCE_MS);
+    late.signal.addEventListener("abort", () => clearTimeout(timer));
+    socket.addEventListener(event, () => resolve(), { once: true });
+    socket.addEventListener("error", () => resolve(), { once: true });
+  });
+  late.abort();
 }
 
 /** What the command line's `--inspect` does: the address comes from QUATRAIN_INSPECT_URL. */

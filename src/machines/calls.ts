@@ -13,7 +13,7 @@ import type { Outcome } from "../protocol/run-event.ts";
 import type { FrozenParameters, ModelChoice } from "../protocol/turn.ts";
 import { permit } from "../tools/permissions.ts";
 import type { ConversationInput } from "./conversation-state.ts";
-import { closeAccount, goBroke, synthesisChoice } from "./money.ts";
+import { closeBooks, goBroke, synthesisChoice } from "./money.ts";
 import { withPlan } from "./run-state.ts";
 import type { CallName, RunContext, RunRules } from "./run-state.ts";
 import { countRestart, isTooIntense } from "./settle.ts";
@@ -64,9 +64,9 @@ export function callInput(context: RunContext, call: CallName, rules: RunRules):
 
 /** Takes the router's answer. A router that fails is no reason to fail the run: the plan decides then. */
 export function takeRoute(context: RunContext, outcome: ConversationOutcome): Step {
-  const closed = closeCall(context, "route", outcome.at);
   const answer = outcome.kind === "finished" ? RouterAnswer.safeParse(outcome.value) : undefined;
-  const known = closed.workers.find(({ name }) => name === answer?.data?.worker)?.name ?? closed.workers[0]?.name ?? null;
+  const { workers } = context;
+  const known = workers.find(({ name }) => name === answer?.data?.worker)?.name ?? workers[0]?.name ?? null;
   const route = answer?.success
     ? { mode: answer.data.mode, worker: answer.data.mode === "direct" ? known : null, reason: answer.data.reason }
     : {
@@ -74,7 +74,7 @@ export function takeRoute(context: RunContext, outcome: ConversationOutcome): St
         worker: null,
         reason: `the router gave no usable answer${outcome.kind === "failed" ? ` (${outcome.failure.code})` : ""}`,
       };
-  return step({ ...closed, route });
+  return sequence(closeCall(context, "route", outcome.at), (closed) => step({ ...closed, route }));
 }
 
 /** Says which way was chosen. */
@@ -97,22 +97,21 @@ export function planDirectly(context: RunContext, { checkPlan }: RunRules): Step
 
 /** Takes the planner's answer: a checked plan, or what to do without one. */
 export function takePlan(context: RunContext, outcome: ConversationOutcome, rules: RunRules): Step {
-  const closed = closeCall(context, "plan", outcome.at);
-  if (outcome.kind === "failed") return retryCall(closed, { call: "plan", why: outcome.failure }, rules);
-  const checked = rules.checkPlan(outcome.text);
-  if (checked.ok) return step(withPlan(closed, checked.plan));
-  return retryCall(
-    closed,
-    { call: "plan", why: failure("PlanInvalid", checked.issues.map(({ message }) => message).join(" ")) },
-    rules,
-  );
+  return sequence(closeCall(context, "plan", outcome.at), (closed) => {
+    if (outcome.kind === "failed") return retryCall(closed, { call: "plan", why: outcome.failure }, rules);
+    const checked = rules.checkPlan(outcome.text);
+    if (checked.ok) return step(withPlan(closed, checked.plan));
+    const why = failure("PlanInvalid", checked.issues.map(({ message }) => message).join(" "));
+    return retryCall(closed, { call: "plan", why }, rules);
+  });
 }
 
 /** Takes the final answer, or makes do without: what was done is told in any case. */
 export function takeSynthesis(context: RunContext, outcome: ConversationOutcome, rules: RunRules): Step {
-  const closed = closeCall(context, "synthesis", outcome.at);
-  if (outcome.kind === "finished") return step({ ...closed, answer: outcome.text });
-  return retryCall(closed, { call: "synthesis", why: outcome.failure }, rules);
+  return sequence(closeCall(context, "synthesis", outcome.at), (closed) => {
+    if (outcome.kind === "finished") return step({ ...closed, answer: outcome.text });
+    return retryCall(closed, { call: "synthesis", why: outcome.failure }, rules);
+  });
 }
 
 /** A conversation of the run that did not bring what it was for. */
@@ -166,8 +165,8 @@ export function conclude(context: RunContext): Step {
 }
 
 /** True when there is nothing to synthesize: the direct way, or nothing finished. */
-export const needsNoSynthesis = ({ route, queue }: RunContext): boolean =>
-  route?.mode === "direct" || (queue?.counts.finished ?? 0) === 0;
+export const needsNoSynthesis = ({ route, queue, options }: RunContext): boolean =>
+  !options.synthesis || route?.mode === "direct" || (queue?.counts.finished ?? 0) === 0;
 
 function withoutCall(context: RunContext, { call, why }: FailedCall, rules: RunRules): Step {
   const spent = why.code === "BudgetExceeded" ? goBroke(context) : step(context);
@@ -179,8 +178,8 @@ function withoutCall(context: RunContext, { call, why }: FailedCall, rules: RunR
   return sequence(spent, (next) => step({ ...next, failure: why }));
 }
 
-function closeCall(context: RunContext, call: CallName, at: number): RunContext {
-  return closeAccount({ ...context, talking: null, now: Math.max(context.now, at) }, call);
+function closeCall(context: RunContext, call: CallName, at: number): Step {
+  return closeBooks({ ...context, talking: null, now: Math.max(context.now, at) }, call);
 }
 
 function choiceOf({ models }: RunContext, call: CallName): ModelChoice {

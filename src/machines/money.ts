@@ -110,6 +110,11 @@ export function billedBy(name: string): string | undefined {
   return parseAttemptId(from) ? from : from.replace(/#\d+$/, "");
 }
 
+/** A conversation is over: a turn whose end it never told, since it broke, is booked at its worst case. */
+export function closeBooks(context: RunContext, from: string): Step {
+  return accountOf(context, from).inFlight ? estimateBill(context, from, context.now) : fund(closeAccount(context, from));
+}
+
 /** No bill came: the worst case is booked. */
 export function estimateBill(context: RunContext, from: string, at: number): Step {
   const now = Math.max(context.now, at);

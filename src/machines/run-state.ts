@@ -28,6 +28,8 @@ export interface RunModels {
 export interface RunOptions {
   /** Most tasks at once. */
   readonly concurrency: number;
+  /** Whether a model writes the answer; else it lists what the tasks came to. */
+  readonly synthesis: boolean;
   /** Whether a person approves the plan before anything starts. */
   readonly review: boolean;
   /** `deny`: questions are answered with no at once; `wait`: a person will answer. */
@@ -168,6 +170,7 @@ const NOTHING: RunInput = {
   options: {
     concurrency: 8,
     review: false,
+    synthesis: true,
     asks: "deny",
     permissions: { allow: [], ask: [], deny: [] },
     budgetUsd: null,

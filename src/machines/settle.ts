@@ -21,7 +21,7 @@ import { askTask, chargeTask, failTask, finishTask, retryTask, skipTask, wakeTas
 import type { Queue, TaskState, TaskStatus } from "../queue/queue.ts";
 import { adjustmentOf } from "./dispatch.ts";
 import { dropLetter } from "./letters.ts";
-import { accountOf, awaitBill, closeAccount, fund, goBroke } from "./money.ts";
+import { accountOf, awaitBill, closeAccount, closeBooks, goBroke } from "./money.ts";
 import { liveAttempt } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
 import { emit, sequence, step } from "./step.ts";
@@ -49,8 +49,7 @@ export function settleWorker(
     step({ ...context, now: Math.max(context.now, outcome.at) }, stop),
     (next) => closeAsks(next, asksOf(next, from)),
     (next) => (outcome.kind === "finished" ? finish(next, live, outcome) : decide(next, { live, why: outcome.failure }, rules)),
-    (next) => fund(closeAccount(next, from)),
-    (next) => step(next, ...awaitBill(next, from)),
+    (next) => closeBooks(next, from),
   );
 }
 

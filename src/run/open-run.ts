@@ -11,7 +11,7 @@ import { BUILT_IN } from "../workers/built-in.ts";
 import type { BuiltIn } from "../workers/built-in.ts";
 import type { Worker } from "../workers/define-worker.ts";
 import type { Command } from "../protocol/command.ts";
-import { checkKeys, checkShared, checkWorkers, workersNamed } from "./options.ts";
+import { checkKeys, checkShared, checkWorkers, modelsInUse, workersNamed } from "./options.ts";
 import type { SharedOptions } from "./options.ts";
 import { journalFile, openHost, storeError } from "./orchestrate.ts";
 import { answerOpenAsks, checkCommand, startHandle } from "./run.ts";
@@ -48,7 +48,8 @@ const Model = z.object({ endpoint: z.string(), model: z.string() });
 const Recorded = z.looseObject({
   request: z.string(),
   models: z.object({ orchestrator: Model, router: Model, worker: Model, tiers: z.record(z.string(), Model) }),
-  options: z.object({ maxTasks: z.number(), permissions: Rules }),
+  plan: z.unknown(),
+  options: z.object({ maxTasks: z.number(), permissions: Rules, synthesis: z.boolean() }),
   world: z.looseObject({ workspace: z.string().nullable(), workers: z.array(z.string()) }),
 });
 
@@ -73,7 +74,14 @@ export async function openRun<const W extends readonly Worker[] = BuiltIn>(
   const workers = checkWorkers(options.workers ?? workersNamed(input.world.workers, BUILT_IN), options.tools);
   const workspacePath = options.workspace === undefined ? input.world.workspace : path.resolve(options.workspace);
   const { endpoints } = resolveModels(options.models);
-  if (!options.model && info.ended === undefined) checkEndpoints(id, input.models, endpoints);
+  if (!options.model && info.ended === undefined) {
+    const byModel = workers.some(({ card }) => card.kind === "model");
+    checkEndpoints(
+      id,
+      modelsInUse(input.models, { plans: input.plan === null, works: byModel, answers: input.options.synthesis }),
+      endpoints,
+    );
+  }
   const host = openHost(store, id);
   try {
     const { seq: replayedThrough } = lastRow(store, id);
@@ -150,8 +158,7 @@ function journalsOf(store: string): readonly RunInfo[] {
 }
 
 /** The models of a run are recorded, their addresses and keys are not. */
-function checkEndpoints(id: string, models: z.infer<typeof Recorded>["models"], endpoints: ResolvedModels["endpoints"]): void {
-  const used = [models.orchestrator, models.router, models.worker, ...Object.values(models.tiers)];
+function checkEndpoints(id: string, used: readonly z.infer<typeof Model>[], endpoints: ResolvedModels["endpoints"]): void {
   const lost = used.find(({ endpoint }) => endpoint !== DEFAULT_ENDPOINT && !Object.hasOwn(endpoints, endpoint));
   if (lost)
     throw new QuatrainError(

@@ -11,6 +11,7 @@ import type { ModelOptions, ResolvedModels } from "../model/models.ts";
 import { DEFAULT_ENDPOINT, resolveModels } from "../model/models.ts";
 import type { ModelPort } from "../model/port.ts";
 import type { Ask, PermissionRules } from "../protocol/command.ts";
+import type { ModelChoice } from "../protocol/turn.ts";
 import { defaultPermissions, parsePermissions } from "../tools/permissions.ts";
 import type { Tool } from "../tools/port.ts";
 import { createToolbox } from "../tools/toolbox.ts";
@@ -58,6 +59,8 @@ export interface OrchestrateOptions<W extends readonly Worker[] = BuiltIn> exten
   readonly maxTasks?: number;
   /** Most money for the whole run. @default no limit */
   readonly budget?: { readonly usd: number };
+  /** Whether a model writes the answer from the reports; else it lists what the tasks came to. @default true, except for a given plan without model workers */
+  readonly synthesis?: boolean;
   /** Whether the plan is put to a person (an ask of kind `plan`) before anything starts. @default false */
   readonly review?: boolean;
   /** Added to the default rules: deny beats ask beats allow; what no rule matches is asked. */
@@ -79,16 +82,18 @@ export interface CheckedOptions {
 }
 
 /** Checks options. Throws QuatrainError that names the option, the value and what to do. */
-export function checkOptions(given: OrchestrateOptions<readonly Worker[]>): CheckedOptions {
+export function checkOptions(given: OrchestrateOptions<readonly Worker[]>, hasPlan: boolean): CheckedOptions {
   checkShared(given);
   const workspace = checkWorkspace(given.workspace);
   const workers = checkWorkers(given.workers ?? BUILT_IN, given.tools);
   const concurrency = checkCount("concurrency", given.concurrency ?? 8, 1_000);
   const maxTasks = checkCount("maxTasks", given.maxTasks ?? 40, 100_000);
   const models = resolveModels(given.models);
-  const budgetUsd = checkBudget(given.budget, models, workers);
-  if (!given.model)
-    checkKeys([models.orchestrator, models.worker, models.router, ...Object.values(models.tiers)], given.models !== undefined);
+  const byModel = workers.some(({ card }) => card.kind === "model");
+  const synthesis = given.synthesis ?? (byModel || !hasPlan);
+  const inUse = modelsInUse(models, { plans: !hasPlan, works: byModel, answers: synthesis });
+  const budgetUsd = checkBudget(given.budget, inUse);
+  if (!given.model) checkKeys(inUse, given.models !== undefined);
   const mode = oneOf("mode", given.mode ?? "auto", ["auto", "direct", "orchestrate"]);
   const review = given.review ?? false;
   if (typeof review !== "boolean") throw bad("review", review, "use true or false");
@@ -104,6 +109,7 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>): Chec
       concurrency,
       maxTasks,
       review,
+      synthesis,
       asks: (given.asks ?? "deny") === "deny" ? "deny" : "wait",
       permissions: mergePermissions(given.permissions),
       budgetUsd,
@@ -169,6 +175,23 @@ export function mergePermissions(own: Partial<PermissionRules> = {}): Permission
   };
 }
 
+/** The models that a run asks, by what it has models do. */
+export function modelsInUse<Choice>(
+  models: {
+    readonly orchestrator: Choice;
+    readonly router: Choice;
+    readonly worker: Choice;
+    readonly tiers: Readonly<Record<string, Choice>>;
+  },
+  { plans, works, answers }: { readonly plans: boolean; readonly works: boolean; readonly answers: boolean },
+): readonly Choice[] {
+  return [
+    ...(plans ? [models.router] : []),
+    ...(plans || answers ? [models.orchestrator] : []),
+    ...(works ? [models.worker, ...Object.values(models.tiers)] : []),
+  ];
+}
+
 /** Checks that there is a key where a model in use needs one. Throws QuatrainError "MissingKey". */
 export function checkKeys(used: readonly { readonly endpoint: string }[], ownModels: boolean): void {
   const usesDefault = used.some(({ endpoint }) => endpoint === DEFAULT_ENDPOINT);
@@ -199,19 +222,10 @@ function checkCount(name: string, value: number, most: number): number {
   throw bad(name, value, `give a whole number from 1 to ${most}`);
 }
 
-function checkBudget(
-  budget: { readonly usd: number } | undefined,
-  models: ResolvedModels,
-  workers: readonly Worker[],
-): number | null {
+function checkBudget(budget: { readonly usd: number } | undefined, inUse: readonly ModelChoice[]): number | null {
   if (budget === undefined) return null;
   if (!Number.isFinite(budget?.usd) || budget.usd <= 0)
     throw bad("budget.usd", budget?.usd, "give an amount above 0, or leave it out");
-  const inUse = [
-    models.orchestrator,
-    models.router,
-    ...(workers.some(({ card }) => card.kind === "model") ? [models.worker, ...Object.values(models.tiers)] : []),
-  ];
   const unpriced = inUse.find(({ price }) => price === null);
   if (unpriced)
     throw new QuatrainError(

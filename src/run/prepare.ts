@@ -38,7 +38,7 @@ export function prepareRun<const W extends readonly Worker[] = BuiltIn>(
   const plan = planOf(request);
   const text = typeof request === "string" ? checkRequest(request) : "Carry out the given plan.";
   const given = { ...options, ...(typeof request === "string" ? {} : { workers: request.workers }) };
-  const checked = checkOptions(given);
+  const checked = checkOptions(given, plan !== null);
   const id = options.id ?? newRunId();
   const world = createWorld({
     ...given,

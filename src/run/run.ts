@@ -31,7 +31,7 @@ export interface Run<W extends readonly Worker[] = readonly Worker[]> {
   readonly events: EventStream;
   /** Events up to this journal row were replayed from an earlier process; -1 for a fresh run. */
   readonly replayedThrough: number;
-  /** Pieces of running answers, of all conversations or of one task. Not recorded. */
+  /** Pieces of running answers: of all conversations, of one task, or of `route`, `plan`, `synthesis`. Not recorded. */
   deltas(task?: string): Observable<TurnDelta>;
   /** Questions that are open now. */
   readonly asks: readonly Ask[];
@@ -88,7 +88,10 @@ export function startHandle(parts: RunParts, { asks, signal }: Pick<SharedOption
     result,
     events: log.stream,
     replayedThrough: parts.replayedThrough,
-    deltas: (task) => world.deltas.pipe(filter(({ conversation }) => task === undefined || conversation.startsWith(`${task}#`))),
+    deltas: (task) =>
+      world.deltas.pipe(
+        filter(({ conversation }) => task === undefined || conversation === task || conversation.startsWith(`${task}#`)),
+      ),
     get asks() {
       return actor.getSnapshot().context.asks;
     },

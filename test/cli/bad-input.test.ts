@@ -182,6 +182,24 @@ describe("what stands in the way of a recorded run", () => {
     expect(await first.code).toBe(0);
   });
 
+  it("an endpoint of one's own that is not named again: 2, and then it goes on", async () => {
+    const models = held({ content: ["done"] });
+    brain = models.brain;
+    const argv = ["run", "x", "--plain", "--mode", "direct", "--no-workspace", "--base-url", server.url];
+    const environment = { QUATRAIN_API_KEY: "test-key" };
+    const first = call(argv, { directory, environment });
+    await first.shows("attempt 1 on");
+    first.signal("SIGINT");
+    models.release();
+    await first.code;
+    talkTo("http://127.0.0.1:9", null);
+    const refused = await ended(["resume", "--plain"], { directory });
+    expect(refused.stderr).toMatch(/asks claude-\S+ at an endpoint of your own; give the same --base-url again\./);
+    expect(refused.code).toBe(2);
+    const resumed = await ended(["resume", "--plain", "--base-url", server.url], { directory, environment });
+    expect(resumed.code).toBe(0);
+  });
+
   it("a journal from a newer version: 2, and it is left alone", async () => {
     await ended(["run", "x", "--plain", "--mode", "direct", "--no-workspace"], { directory });
     const database = new DatabaseSync(path.join(directory, ".quatrain", "runs.db"));

@@ -292,7 +292,9 @@ describe("questions and the end", () => {
     expect(lines).toEqual(
       expect.arrayContaining([
         "  ✓ t1 docs  job 0 (2.0 s, $0.50): ",
-        expect.stringMatching(/^ {2}– t3 docs {2}job 2 skipped: Refused: Not started: it needs the result of "job 1" \(t2\), which failed/),
+        expect.stringMatching(
+          /^ {2}– t3 docs {2}job 2 skipped: Refused: Not started: it needs the result of "job 1" \(t2\), which failed/,
+        ),
         "  a: changed by t1 and t2; the version of t2 is kept",
         "1 file changed (all files are in /r)",
         "  M a",

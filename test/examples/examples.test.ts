@@ -53,16 +53,19 @@ describe("examples", () => {
   });
 
   it("02: a plan waits as plain JSON and goes on in another actor", async () => {
-    const server = await serverFor({ synthesizer: says("Greeted.") });
+    const server = await serverFor({});
     const printed = await runExample("02-xstate", server);
-    expect(printed).toEqual(["t1 says HELLO", "t2 says WORLD", "complete: Greeted."]);
-    expect(server.requests).toHaveLength(1);
+    const answer = "What the tasks came to:\n- hello: finished. HELLO\n- world: finished. WORLD";
+    expect(printed).toEqual(["t1 says HELLO", "t2 says WORLD", `complete: ${answer}`]);
+    expect(server.requests).toHaveLength(0);
   });
 
   it("03: own workers hand typed results on", async () => {
-    const server = await serverFor({ synthesizer: says("It is warmer in Lisbon.") });
+    const server = await serverFor({});
     const printed = await runExample("03-own-workers", server);
-    expect(printed).toEqual(["complete: It is warmer in Lisbon.", "Lisbon is warmer by 6 degrees"]);
+    expect(printed[0]).toMatch(/^complete: What the tasks came to:\n- oslo: finished\./);
+    expect(printed[1]).toBe("Lisbon is warmer by 6 degrees");
+    expect(server.requests).toHaveLength(0);
   });
 
   it("04: text only, no tools offered, the answer streamed", async () => {

@@ -234,4 +234,34 @@ describe("the bill of a stopped turn", () => {
     expect(run.context.spend).toMatchObject({ turns: 3, outputTokens: 300 });
     expect(run.context.queue?.tasks[0]?.usd).toBeCloseTo(0.003, 12);
   });
+
+  it("whose actor broke before it could tell is estimated at once, so that nobody waits for it", () => {
+    const run = withBudget(1);
+    run.finish("t2#1");
+    run.actor.send({
+      type: "xstate.error.actor.worker:t1#1",
+      actorId: "worker:t1#1",
+      error: new Error("the check threw"),
+    } as never);
+    expect(run.context.accounts).toEqual({});
+    expect(run.context.queue?.tasks[0]).toMatchObject({
+      status: "retrying",
+      failure: { code: "WorkerCrashed", message: "the check threw" },
+    });
+    expect(run.context.queue?.tasks[0]?.usd).toBeGreaterThan(0.01);
+    run.hands.wake();
+    run.finish("t1#2");
+    expect(run.phase).toBe("synthesizing");
+  });
+
+  it("is estimated for a planner that broke, too", () => {
+    const run = new RunByHand({ mode: "orchestrate" }, { policy: { attempts: 1 } });
+    run.actor.send({ type: "xstate.error.actor.plan", actorId: "plan", error: new Error("the check threw") } as never);
+    expect(run.output).toMatchObject({
+      outcome: "failed",
+      failure: { code: "WorkerCrashed", message: "the check threw" },
+      spend: { turns: 1 },
+    });
+    expect(run.context.accounts).toEqual({});
+  });
 });

@@ -7,8 +7,9 @@ import { afterEach } from "vitest";
 import { from, map } from "rxjs";
 import { z } from "zod";
 import { DEFAULT_TABLE } from "../../src/core/policy.ts";
-import type { PolicyTable } from "../../src/core/policy.ts";
+import type { PolicyRow, PolicyTable } from "../../src/core/policy.ts";
 import { QuatrainError } from "../../src/core/errors.ts";
+import { FAILURE_CODES } from "../../src/core/failure.ts";
 import type { ModelPort } from "../../src/model/port.ts";
 import type { NumberedEvent } from "../../src/protocol/run-event.ts";
 import type { TurnRequest } from "../../src/protocol/turn.ts";
@@ -40,16 +41,17 @@ export function kept<R extends Pick<Run, "stop">>(run: R): R {
 }
 
 /** The default table without its waits. */
-export const hasty: PolicyTable = Object.fromEntries(
-  Object.entries(DEFAULT_TABLE).map(([code, row]) => [
-    code,
-    {
-      ...row,
-      turn: row.turn.map((step) => (step.do === "again" ? { ...step, waitMs: [0, 0] as const } : step)),
-      attempt: row.attempt.map((step) => ({ ...step, waitMs: [0, 0] as const })),
-    },
-  ]),
-) as PolicyTable;
+export const hasty: PolicyTable = { ...DEFAULT_TABLE };
+for (const code of FAILURE_CODES) {
+  const { turn, attempt, then } = DEFAULT_TABLE[code];
+  Object.assign(hasty, {
+    [code]: {
+      turn: turn.map((step) => (step.do === "again" ? { ...step, waitMs: [0, 0] } : step)),
+      attempt: attempt.map((step) => ({ ...step, waitMs: [0, 0] })),
+      then,
+    } satisfies PolicyRow,
+  });
+}
 
 /** Answers by conversation (or task, or `*`), from the request alone: the same after a resume. */
 export type Answers = Readonly<

@@ -70,6 +70,7 @@ export function runInput({ options, ...more }: RunShape = {}): RunInput {
     options: {
       concurrency: 4,
       review: false,
+      synthesis: true,
       asks: "deny",
       permissions: { allow: ["read", "write"], ask: ["bash"], deny: ["write(secret)"] },
       budgetUsd: null,

@@ -98,6 +98,6 @@ export class RunByHand {
 
   /** Tells the run of the effects that it stopped. */
   bury(answer: Parameters<Hands["bury"]>[1] = null): void {
-    this.hands.bury(this.actor, answer);
+    if (this.actor.getSnapshot().status === "active") this.hands.bury(this.actor, answer);
   }
 }
