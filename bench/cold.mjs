@@ -7,7 +7,7 @@ import { compare, QUICK_ROUNDS, rowOf, ROUNDS } from "./parts/measure.mjs";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CLI = "dist/cli/main.js";
 const BASELINE = "node -e 0";
-const PROBE = fileURLToPath(new URL("parts/probe.mjs", import.meta.url));
+const PROBE = fileURLToPath(new URL("cold-probe.mjs", import.meta.url));
 
 /** What is started, and the most milliseconds it may take beyond the baseline. */
 const ARMS = {
@@ -44,7 +44,7 @@ function over(base, { median, least, most }, { kind, name }) {
   const title = `cold by ${kind}, ${name}`;
   if (name === BASELINE) return rowOf(title, base, { unit: "ms" });
   const { target } = ARMS[name];
-  const beyond = { median: median - base.median, least: least - base.least, most: most - base.median };
+  const beyond = { median: median - base.median, least: least - base.median, most: most - base.median };
   return rowOf(title, beyond, { unit: "ms over", baseline: BASELINE, ...(target && kind === "clock" && { target }) });
 }
 

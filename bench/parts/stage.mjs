@@ -13,13 +13,11 @@ const MODEL = { endpoint: "default", model: "bench", effort: null, maxTokens: 1_
 
 /** The worker that all plans of the overhead bench name. */
 export const WORKER = "maker";
-/** Effects of one task with `fullMachine`: copy, four turns, three tool calls, verify, commit. */
-export const EFFECTS_PER_TASK = 10;
 const TOOL_TURNS = 3;
 
 export const workers = [defineWorker({ name: WORKER, description: "makes files", instructions: "work" })];
 
-/** The whole thing over simulated ports: a model that reads three files and then answers. `changes`: each task changes a file. */
+/** The whole thing over simulated ports: a model that reads three files and then answers. Ten effects a task: copy, four turns, three tool calls, verifying, committing. `changes`: each task changes a file. */
 export function fullMachine({ changes = false } = {}) {
   const calls = { calls: [{ tool: "read", input: { file_path: "a.txt" } }] };
   const answer = (request) => (request.conversation === "synthesis" || request.turn > TOOL_TURNS ? "done" : calls);

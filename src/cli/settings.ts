@@ -48,6 +48,8 @@ export interface Place {
   readonly store: string;
   /** The flags that name this place again, for commands that are shown to people; "" in the usual place. */
   readonly flags: string;
+  /** The command that takes a run of this place up again, where that is not `quatrain resume`. */
+  readonly again?: string;
 }
 
 /** Reads the place: the state is kept in `.quatrain` of the workspace, unless told otherwise. */
@@ -104,7 +106,8 @@ export function modelOptions(flags: SharedFlags, { environment }: Pick<Io, "envi
 }
 
 /** The command that takes a run up again. */
-export const resumeCommand = (run: string, { flags }: Pick<Place, "flags">): string => `quatrain resume ${run}${flags}`;
+export const resumeCommand = (run: string, { flags, again }: Pick<Place, "flags" | "again">): string =>
+  again ?? `quatrain resume ${run}${flags}`;
 
 function modeOf(mode: string): "auto" | "direct" | "orchestrate" {
   if (mode === "auto" || mode === "direct" || mode === "orchestrate") return mode;

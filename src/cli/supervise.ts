@@ -124,7 +124,8 @@ function passQuestions(run: Run, watching: Watching, reporter: Reporter): Asking
   const open = new Map<string, AbortController>();
   let planned: RunContext | null = null;
   let line = Promise.resolve();
-  const answer = (ask: Ask, decision: "approve" | "reject"): void => run.send({ type: "ask.answer", ask: ask.id, decision });
+  const answer = (ask: Ask, decision: "approve" | "reject"): void =>
+    run.send({ type: "ask.answer", ask: ask.id, hash: ask.hash, decision });
   const put = (ask: Ask): void => {
     if (open.has(ask.id)) return;
     const closed = new AbortController();

@@ -36,14 +36,17 @@ export function raiseAsk(context: RunContext, { from, ask, at }: Extract<UpwardM
   });
 }
 
-/** A person answers. The plan's question is the chart's own matter; here are the others. */
+/** True when an answer is to this very question, as far as it says. */
+export const isAnswerTo = (ask: Ask | undefined, { hash }: Delivered<"ask.answer">): boolean =>
+  ask !== undefined && (hash === undefined || hash === ask.hash);
+
+/** A person answers. The plan's question is the chart's own matter; here are the others, and what answers nothing. */
 export function answerAsk(context: RunContext, command: Delivered<"ask.answer">): Step {
   const ask = context.asks.find(({ id }) => id === command.ask);
-  if (!ask)
-    return dropLetter(
-      { ...context, now: command.at },
-      { from: command.ask, what: "ask.answer", reason: "no such question is open" },
-    );
+  if (!ask || !isAnswerTo(ask, command)) {
+    const reason = ask ? "the question has changed since it was seen" : "no such question is open";
+    return dropLetter({ ...context, now: command.at }, { from: command.ask, what: "ask.answer", reason });
+  }
   const closed = closeAsk({ ...context, now: command.at }, command);
   return sequence(closed, (next) =>
     ask.kind === "escalation" ? answerEscalation(next, ask, command) : passAnswer(next, ask, command),

@@ -25,6 +25,7 @@ import {
   answerAsk,
   closeAsk,
   editPlan,
+  isAnswerTo,
   openReview,
   raiseAsk,
   rejectPlan,
@@ -116,8 +117,8 @@ export function orchestratorSetup(rules: RunRules) {
       isRouted: ({ context }) => context.route !== null,
       needsNoReview: ({ context }) => !context.options.review,
       nobodyIsThere: ({ context }) => context.options.asks === "deny",
-      isPlanApproved: ({ event }) => event.type === "ask.answer" && event.ask === PLAN_ASK && event.decision === "approve",
-      isPlanRejected: ({ event }) => event.type === "ask.answer" && event.ask === PLAN_ASK && event.decision === "reject",
+      isPlanApproved: ({ context, event }) => isPlanAnswer(context, event) && event.decision === "approve",
+      isPlanRejected: ({ context, event }) => isPlanAnswer(context, event) && event.decision === "reject",
       hasNoWorkspace: ({ context }) => !context.options.hasWorkspace,
       hasFailed: ({ context }) => context.failure !== null,
       mustRetryCall: ({ context }) => context.returning !== null,
@@ -246,3 +247,15 @@ const mayMove = (context: RunContext): boolean => context.returning === null && 
 
 const timed = (context: RunContext, event: OrchestratorEvent): RunContext =>
   "at" in event ? { ...context, now: event.at } : context;
+
+/** An answer to the plan as it stands under review. */
+const isPlanAnswer = (
+  { asks }: RunContext,
+  event: OrchestratorEvent,
+): event is Extract<OrchestratorEvent, { type: "ask.answer" }> =>
+  event.type === "ask.answer" &&
+  event.ask === PLAN_ASK &&
+  isAnswerTo(
+    asks.find(({ id }) => id === PLAN_ASK),
+    event,
+  );

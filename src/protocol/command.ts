@@ -14,7 +14,14 @@ export const Command = z.discriminatedUnion("type", [
   /** A message to one running worker, or to all that work now and will work later. */
   z.object({ type: z.literal("run.tell"), text: text.min(1), task: task.optional() }),
   /** Answers an ask; `text` goes to the model that asked (or says why a plan was rejected). */
-  z.object({ type: z.literal("ask.answer"), ask: z.string(), decision: z.enum(["approve", "reject"]), text: text.optional() }),
+  z.object({
+    type: z.literal("ask.answer"),
+    ask: z.string(),
+    decision: z.enum(["approve", "reject"]),
+    text: text.optional(),
+    /** Hash of the ask as it was seen; an answer to something that has changed meanwhile is dropped. */
+    hash: z.string().optional(),
+  }),
   /** Replaces the plan that is under review. */
   z.object({ type: z.literal("plan.edit"), plan: DraftPlan }),
   z.object({ type: z.literal("task.skip"), task, reason: text.optional() }),

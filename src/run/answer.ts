@@ -20,7 +20,7 @@ export async function answerWith(answer: (ask: Ask) => Answer | Promise<Answer>,
     const { decision, text } = await decisionOf(answer, ask);
     const said = text === undefined ? {} : { text: headAndTail(text, LONGEST_TEXT) };
     // The hash binds the answer to what was asked: asked again after a resume, it is sent once.
-    host.send({ type: "ask.answer", ask: ask.id, decision, ...said }, { id: `answer/${ask.id}/${ask.hash}` });
+    host.send({ type: "ask.answer", ask: ask.id, hash: ask.hash, decision, ...said }, { id: `answer/${ask.id}/${ask.hash}` });
   } catch {
     // The host is gone or its store broke, which the run's result tells; the question stays open for a resume.
   }

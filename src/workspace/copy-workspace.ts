@@ -195,10 +195,10 @@ async function prepareState(source: string, state: string): Promise<void> {
   if (!(await stat(source).catch(() => null))?.isDirectory()) {
     throw new WorkspaceError("WorkspaceMissing", `${source} is not a folder. Name the folder that the run shall work on.`);
   }
-  if (await lstat(state).catch(() => null)) return;
   await mkdir(state, { recursive: true, mode: 0o700 });
   // Copies of a repository inside that repository: git shall not see them.
-  await writeWhole(path.join(state, ".gitignore"), "*\n");
+  const ignore = path.join(state, ".gitignore");
+  if (!(await lstat(ignore).catch(() => null))) await writeWhole(ignore, "*\n");
 }
 
 async function mustExist(folder: string, { run, attempt }: AttemptOptions): Promise<void> {

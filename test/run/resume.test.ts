@@ -37,7 +37,7 @@ describe("a run that is stopped", () => {
   });
 
   it("right after any of its events, and opened again, gives the same files and answer and pays no turn twice", async () => {
-    for (let count = 1; count < whole.events.length; count += 1) {
+    for (let count = 1; count < whole.events.length; count++) {
       const { workspace, store, model } = await begin();
       const run = kept(orchestrate("go", { workspace, model, id: "run" }));
       await after(run, count);

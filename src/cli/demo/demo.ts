@@ -2,6 +2,7 @@
 // application's own tests and the times that show what working side by side was worth.
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import path from "node:path";
+import process from "node:process";
 import { QuatrainError } from "../../core/errors.ts";
 import { listRuns } from "../../run/open-run.ts";
 import type { Run } from "../../run/run.ts";
@@ -11,8 +12,8 @@ import type { Io } from "../io.ts";
 import { EXIT } from "../exit-code.ts";
 import { reporterKind, superviseRun } from "../supervise.ts";
 import { durationText } from "../words.ts";
-import { setStage } from "./stage.ts";
-import type { Stage, TestResult } from "./stage.ts";
+import { setStage, testApplication } from "./stage.ts";
+import type { TestResult } from "./stage.ts";
 
 /** Flags of `demo`, and the outside. */
 export interface DemoOptions {
@@ -26,9 +27,10 @@ export interface DemoOptions {
 }
 
 const INTRODUCTION = [
-  'The job: "add user authentication to this application", on a copy of the sample application in examples/app.',
-  "The models' answers are scripted and come over HTTP from a stand-in on this machine: no key, no cost, nothing leaves it.",
-  "All else is real: machines, plan check, workspace copies, edits, test runs, retries. Spend is simulated at list price.",
+  'The job: "add user authentication", on a copy of the sample application.',
+  "The models' answers are scripted and come over HTTP from a stand-in on this",
+  "machine: no key, no cost, nothing leaves it. All else is real: machines, plan",
+  "check, copies, edits, test runs, retries. Spend is simulated at list price.",
 ];
 
 /** Plays the demo. Resolves to the exit code: 3 when the application's tests fail at the end. */
@@ -40,7 +42,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const say = (...lines: readonly string[]): void => {
     if (kind !== "json") for (const line of lines) io.stdout.write(`${line}\n`);
   };
-  if (!options.live) say(...INTRODUCTION, "");
+  const searchPath = ownNodeFirst();
   const stage = await setStage({
     fast: options.fast ?? false,
     live: options.live ?? false,
@@ -48,14 +50,31 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     ...(folder === undefined ? {} : { folder }),
     ...(resume === undefined ? {} : { resume }),
   });
-  const place = { workspace: stage.folder, store: path.join(stage.folder, ".quatrain") };
-  const code = await superviseRun(stage.run, { io, kind, place: { ...place, flags: "" }, apply: true });
+  if (!options.live) say(...INTRODUCTION, "");
+  const again = `quatrain demo --keep ${stage.folder}${options.fast ? " --fast" : ""}${options.live ? " --live" : ""}`;
+  const place = { workspace: stage.folder, store: path.join(stage.folder, ".quatrain"), flags: "", again };
+  const code = await superviseRun(stage.run, { io, kind, place, apply: true });
   const { outcome } = await stage.run.result;
   const ended = outcome === "complete" || outcome === "partial";
-  const tested = ended ? await stage.finalTest() : null;
-  if (tested) say("", ...timeLines(stage.run), ...testLines(tested, stage), "");
-  await stage.close(!ended);
+  const tested = ended ? await testApplication(stage.folder) : null;
+  const isKept = !ended || folder !== undefined;
+  if (tested) say("", ...timeLines(stage.run), ...testLines(tested), isKept ? `The result is in ${stage.folder}.` : KEEP_HINT);
+  await stage.close(isKept);
+  searchPath.restore();
   return tested && tested.failed !== 0 ? EXIT.partial : code;
+}
+
+const KEEP_HINT = "The folder of the demo is gone now; --keep DIR keeps it.";
+
+/** Commands of the demo's workers run `node`: the one that runs this, wherever it was started from. */
+function ownNodeFirst(): { restore(): void } {
+  const before = process.env["PATH"] ?? "";
+  process.env["PATH"] = [path.dirname(process.execPath), before].join(path.delimiter);
+  return {
+    restore: () => {
+      process.env["PATH"] = before;
+    },
+  };
 }
 
 /** The open run of an earlier demo in this folder; undefined for a new folder. Throws for a folder with other things in it. */
@@ -87,8 +106,7 @@ function timeLines(run: Run): readonly string[] {
   ];
 }
 
-function testLines({ passed, failed, output }: TestResult, { folder }: Stage): readonly string[] {
+function testLines({ passed, failed, output }: TestResult): readonly string[] {
   const names = [...output.matchAll(/^not ok \d+ - (.*)$/gm)].map(([, name]) => `  ✗ ${name}`);
-  const head = `The application's own tests, in ${folder}: ${passed} passed, ${failed} failed.`;
-  return failed === 0 ? [head] : [head, ...names];
+  return [`The application's own tests: ${passed} passed, ${failed} failed.`, ...(failed === 0 ? [] : names)];
 }
