@@ -52,19 +52,31 @@ interface ByModel {
   readonly tier?: Tier;
   /** Most turns of one attempt. @default 40 */
   readonly maxTurns?: number;
+  readonly perform?: never;
+  readonly machine?: never;
+}
+
+/** What only models have. */
+interface NotByModel {
+  readonly instructions?: never;
+  readonly tools?: never;
+  readonly tier?: never;
+  readonly maxTurns?: never;
 }
 
 /** A worker whose work is done by a function: no model, no cost. */
-interface ByFunction<I extends z.ZodType, O extends z.ZodType> {
+interface ByFunction<I extends z.ZodType, O extends z.ZodType> extends NotByModel {
   readonly perform: (brief: BriefFor<z.output<I>>, use: WorkerTools) => Promise<z.input<O>> | z.input<O>;
+  readonly machine?: never;
 }
 
 /** A state machine (or other actor logic) that does a worker's tasks; what it outputs is what came of it. */
 export type DelegateLogic = ActorLogic<Snapshot<DelegateOutput>, AnyEventObject, DelegateInput>;
 
 /** A worker whose work is done by a state machine of the user's. */
-interface ByMachine {
+interface ByMachine extends NotByModel {
   readonly machine: DelegateLogic;
+  readonly perform?: never;
 }
 
 /** A worker definition. `In` is what plans hand it, `Out` what its reports hold: both as JSON, before a schema's defaults and transforms. */

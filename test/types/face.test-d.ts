@@ -61,6 +61,8 @@ defineWorker({ name: "w", description: "d", perform: () => 5 });
 defineWorker({ name: "w", description: "d" });
 // @ts-expect-error tools are for models
 defineWorker({ name: "w", description: "d", tools: ["read"], perform: () => "x" });
+// @ts-expect-error two ways to do the work
+defineWorker({ name: "w", description: "d", instructions: "i", perform: () => "x" });
 
 // Plans
 const plan = definePlan(
