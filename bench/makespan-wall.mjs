@@ -57,9 +57,9 @@ function prepareFloor(graph, cap) {
 
 function prepareOrchestrator(graph, cap) {
   const machine = nullMachine(({ task }) => work(graph.dur[Number(task.slice(1)) - 1]), workersOf(graph));
-  // A run takes no estimates: it learns durations by worker as it goes.
   const plan = planOf(graph.deps, (at) => workerFor(graph.dur[at]));
-  return () => play(machine, memoryHost(), { input: runInput(plan, { concurrency: cap }) });
+  const estimatesMs = Object.fromEntries(graph.dur.map((units, at) => [`t${at + 1}`, units * UNIT_MS]));
+  return () => play(machine, memoryHost(), { input: runInput(plan, { concurrency: cap, estimatesMs }) });
 }
 
 /** A worker for each duration, so that what the queue learns of a worker is what its next task takes. */

@@ -1,6 +1,7 @@
 // What leaves the process for watchers, without secrets: by name of the field, by shape of the value, by known values.
 // One pass over the whole message, since secrets hide in inputs, outputs and definitions as well as in contexts.
 
+import { messageOf } from "../core/errors.ts";
 import { isPlainObject } from "../core/json.ts";
 
 /** What is hidden and how long texts may be. */
@@ -14,18 +15,18 @@ export interface RedactOptions {
 const HIDDEN = "[hidden]";
 const SECRET_FIELD =
   /^(?:.*[-_.])?(?:api[-_]?key|authorization|auth[-_]?token|access[-_]?token|token|secret|client[-_]?secret|password|passwd|cookie|private[-_]?key)$/i;
-const CAMEL_FIELD = /(?:apiKey|authToken|accessToken|clientSecret|privateKey|Password|Secret)$/;
+const CAMEL_FIELD = /(?:apiKey|ApiKey|Token|privateKey|Password|Secret|passphrase|Passphrase)$/;
 const SECRET_SHAPE =
   /\b(?:sk-[a-zA-Z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16})\b|Bearer\s+[A-Za-z0-9._~+/-]{8,}=*/g;
-const SECRET_VARIABLE = /(?:KEY|TOKEN|SECRET|PASSWORD)$/;
+const SECRET_VARIABLE = /(?:KEY|TOKEN|SECRET|PASSWORD)$/i;
 const SHORTEST_SECRET = 8;
 /** Objects within objects that are followed. */
 const DEEPEST = 24;
 
-/** Makes a function that copies any JSON-like value without its secrets. Cycles and functions become short marks. */
+/** Makes a function that copies any value as JSON without its secrets. Cycles, functions and instances become short marks; never throws. */
 export function redactor(options: RedactOptions = {}): (value: unknown) => unknown {
   const { secrets = secretsOfEnvironment(), maxText = 2_000 } = options;
-  const known = secrets.filter((secret) => secret.length >= SHORTEST_SECRET);
+  const known = writingsOf(secrets.filter((secret) => secret.length >= SHORTEST_SECRET));
   const clean = (text: string): string => {
     const hidden = known.reduce((rest, secret) => rest.replaceAll(secret, HIDDEN), text).replaceAll(SECRET_SHAPE, HIDDEN);
     return hidden.length <= maxText ? hidden : `${hidden.slice(0, maxText)}… (${hidden.length} characters)`;
@@ -33,6 +34,7 @@ export function redactor(options: RedactOptions = {}): (value: unknown) => unkno
   const copy = (value: unknown, above: readonly unknown[]): unknown => {
     if (typeof value === "string") return clean(value);
     if (typeof value === "function") return "[function]";
+    if (typeof value === "bigint" || typeof value === "symbol") return clean(String(value));
     if (typeof value !== "object" || value === null) return value;
     if (above.includes(value)) return "[cycle]";
     if (above.length >= DEEPEST) return "[deeper]";
@@ -41,15 +43,33 @@ export function redactor(options: RedactOptions = {}): (value: unknown) => unkno
     if (value instanceof Error) return { name: value.name, message: clean(value.message) };
     // Snapshots and actor references say themselves what of them is data; walked as objects they lead through whole machines.
     if ("toJSON" in value && typeof value.toJSON === "function") return copy(Reflect.apply(value.toJSON, value, []), path);
-    if (!isPlainObject(value)) return `[${value.constructor.name}]`;
+    if (!isPlainObject(value)) return `[${classOf(value)}]`;
     return Object.fromEntries(
       Object.entries(value).map(([name, one]) => [
-        name,
+        clean(name),
         isSecretField(name) && one !== null && one !== undefined ? HIDDEN : copy(one, path),
       ]),
     );
   };
-  return (value) => copy(value, []);
+  return (value) => {
+    try {
+      return copy(value, []);
+    } catch (error) {
+      // A getter or toJSON of somebody's threw: nothing of it is shown.
+      return `[unreadable: ${clean(messageOf(error))}]`;
+    }
+  };
+}
+
+/** Secrets as they may stand in a text: themselves, and escaped inside JSON; longer ones first, so that no tail stays. */
+function writingsOf(secrets: readonly string[]): readonly string[] {
+  const writings = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  return [...new Set(writings)].toSorted((a, b) => b.length - a.length);
+}
+
+function classOf(value: object): string {
+  const { constructor } = value as { readonly constructor?: unknown };
+  return typeof constructor === "function" && constructor.name !== "" ? constructor.name : "object";
 }
 
 const isSecretField = (name: string): boolean => SECRET_FIELD.test(name) || CAMEL_FIELD.test(name);

@@ -186,8 +186,13 @@ function choiceOf({ models }: RunContext, call: CallName): ModelChoice {
   return call === "route" ? models.router : models.orchestrator;
 }
 
-function conversation(parameters: FrozenParameters, text: string): Pick<ConversationInput, "parameters" | "messages"> {
-  return { parameters, messages: [{ role: "user", content: [{ type: "text", text }] }] };
+function conversation(
+  { format, ...parameters }: FrozenParameters,
+  text: string,
+): Pick<ConversationInput, "parameters" | "messages"> {
+  // Contexts hold plain data; a prompt's format works itself out on reading.
+  const plain = format && { name: format.name, schema: format.schema };
+  return { parameters: { ...parameters, format: plain }, messages: [{ role: "user", content: [{ type: "text", text }] }] };
 }
 
 function routing(context: RunContext) {

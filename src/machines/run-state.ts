@@ -28,6 +28,8 @@ export interface RunModels {
 export interface RunOptions {
   /** Most tasks at once. */
   readonly concurrency: number;
+  /** Durations known beforehand, in ms, by task id: they order what starts first. What is not known is learnt. @default none */
+  readonly estimatesMs?: Readonly<Record<string, number>>;
   /** Whether a model writes the answer; else it lists what the tasks came to. */
   readonly synthesis: boolean;
   /** Whether a person approves the plan before anything starts. */
@@ -219,7 +221,11 @@ export function startRun(input: RunInput | undefined, { cards }: RunRules): RunC
 /** The context with a plan and its fresh queue. */
 export function withPlan(context: RunContext, plan: Plan): RunContext {
   const caps = Object.fromEntries(context.workers.flatMap(({ name, cap }) => (cap === null ? [] : [[name, cap]])));
-  const queue = createQueue(plan, { concurrency: context.options.concurrency, caps });
+  const queue = createQueue(plan, {
+    concurrency: context.options.concurrency,
+    caps,
+    estimates: context.options.estimatesMs ?? {},
+  });
   return { ...context, plan, queue, reports: plan.tasks.map(() => null) };
 }
 

@@ -25,9 +25,15 @@ export interface Prompt<Data> {
   readonly format: AnswerFormat | null;
 }
 
-/** The format of a zod schema. */
+/** The format of a zod schema, worked out when it is first read: importing a prompt costs nothing. */
 export function answerFormat(name: string, schema: z.ZodType): AnswerFormat {
-  // The output of toJSONSchema is plain JSON by its contract; reading it back gives it the type.
-  const json = z.json().parse(JSON.parse(JSON.stringify(z.toJSONSchema(schema))));
-  return { name, schema: apiSchema(json).schema };
+  let made: Json | undefined;
+  return {
+    name,
+    get schema() {
+      // The output of toJSONSchema is plain JSON by its contract; reading it back gives it the type.
+      made ??= apiSchema(z.json().parse(JSON.parse(JSON.stringify(z.toJSONSchema(schema))))).schema;
+      return made;
+    },
+  };
 }

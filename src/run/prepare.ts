@@ -40,6 +40,7 @@ export function prepareRun<const W extends readonly Worker[] = BuiltIn>(
   const given = { ...options, ...(typeof request === "string" ? {} : { workers: request.workers }) };
   const checked = checkOptions(given, plan !== null);
   const id = options.id ?? newRunId();
+  const estimatesMs = typeof request === "string" ? {} : (request.estimatesMs ?? {});
   const world = createWorld({
     ...given,
     runId: id,
@@ -51,7 +52,7 @@ export function prepareRun<const W extends readonly Worker[] = BuiltIn>(
     maxTasks: checked.options.maxTasks,
     permissions: checked.options.permissions,
   });
-  return { id, store: checked.store, world, input: inputOf(checked, { id, text, plan, at: clock.now() }) };
+  return { id, store: checked.store, world, input: inputOf(checked, { id, text, plan, estimatesMs, at: clock.now() }) };
 }
 
 function planOf(request: string | DefinedPlan): RunInput["plan"] {
@@ -72,7 +73,13 @@ function checkRequest(request: string): string {
 
 function inputOf(
   checked: CheckedOptions,
-  about: { readonly id: string; readonly text: string; readonly plan: RunInput["plan"]; readonly at: number },
+  about: {
+    readonly id: string;
+    readonly text: string;
+    readonly plan: RunInput["plan"];
+    readonly estimatesMs: Readonly<Record<string, number>>;
+    readonly at: number;
+  },
 ): RunInput {
   const { orchestrator, router, worker, tiers } = checked.models;
   return {
@@ -81,7 +88,8 @@ function inputOf(
     mode: checked.mode,
     plan: about.plan,
     models: { orchestrator, router, worker, tiers },
-    options: checked.options,
+    options:
+      Object.keys(about.estimatesMs).length === 0 ? checked.options : { ...checked.options, estimatesMs: about.estimatesMs },
     world: { workspace: checked.workspace, workers: checked.workers.map(({ name }) => name) },
     at: about.at,
     seed: seedFrom(about.id),

@@ -1,5 +1,6 @@
 // Plans written by hand, typed by the workers that carry them out: an unknown worker or a wrong input does not compile.
 import { QuatrainError, messageOf } from "../core/errors.ts";
+import { taskIdAt } from "../core/ids.ts";
 import type { Plan, Tier } from "../protocol/plan.ts";
 import { checkPlan, describeIssues } from "../queue/check-plan.ts";
 import type { Worker } from "./define-worker.ts";
@@ -25,6 +26,8 @@ export type PlannedTask<W extends readonly Worker[]> = {
     readonly writes?: readonly string[];
     readonly acceptance?: readonly string[];
     readonly optional?: boolean;
+    /** How long it will take, in ms, where that is known: it orders what starts first. @default learnt from the worker's other tasks */
+    readonly estimateMs?: number;
     readonly tier?: Tier;
   } & ([InputOf<ByName<W>[Name]>] extends [null] ? { readonly input?: null } : { readonly input: InputOf<ByName<W>[Name]> });
 }[keyof ByName<W>];
@@ -33,6 +36,8 @@ export type PlannedTask<W extends readonly Worker[]> = {
 export interface DefinedPlan<W extends readonly Worker[] = readonly Worker[]> {
   readonly workers: W;
   readonly plan: Plan;
+  /** Durations known beforehand, in ms, by task id. */
+  readonly estimatesMs: Readonly<Record<string, number>>;
 }
 
 /** What a person writes is bounded by sense alone; the usual limits are for models. */
@@ -43,7 +48,7 @@ const LIMITS = { tasks: 10_000, depth: 10_000, dependencies: 1_000_000, textLeng
  * with it.
  */
 export function definePlan<const W extends readonly Worker[]>(workers: W, tasks: readonly PlannedTask<W>[]): DefinedPlan<W> {
-  const drafts = tasks.map(({ dependsOn, outputFormat, input, ...task }) => ({
+  const drafts = tasks.map(({ dependsOn, outputFormat, input, estimateMs: _estimate, ...task }) => ({
     ...task,
     // A plan holds inputs as JSON text: a text that happens to look like JSON stays a text.
     input: input === undefined || input === null ? null : textOf(input),
@@ -52,7 +57,8 @@ export function definePlan<const W extends readonly Worker[]>(workers: W, tasks:
   }));
   const checked = checkPlan({ rationale: "", tasks: drafts }, { workers, limits: LIMITS });
   if (!checked.ok) throw new QuatrainError("BadPlan", `The plan can't be carried out:\n${describeIssues(checked.issues)}`);
-  return { workers, plan: checked.plan };
+  const known = tasks.flatMap(({ estimateMs }, at) => (estimateMs === undefined ? [] : [[taskIdAt(at), estimateMs] as const]));
+  return { workers, plan: checked.plan, estimatesMs: Object.fromEntries(known) };
 }
 
 /** What can't be written as JSON is left to the check, which says so. */
