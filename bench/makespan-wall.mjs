@@ -11,7 +11,7 @@ import { nullMachine, play, runInput } from "./parts/stage.mjs";
 
 const GRAPHS = new URL("data/stg50.json", import.meta.url);
 const COUNT = 8;
-const UNIT_MS = 10;
+const UNIT_MS = 30;
 const CAPS = [4, 8];
 const TARGET = 1.03;
 

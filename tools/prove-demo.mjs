@@ -89,7 +89,7 @@ function masked(rows) {
   return rows
     .filter(({ kind }) => kind === "intent" || kind === "result")
     .map(({ kind, id, body }) => `${kind} ${id} ${kind === "result" ? mask(JSON.stringify(body)) : ""}`)
-    .sort()
+    .toSorted()
     .join("\n");
 }
 
@@ -105,7 +105,7 @@ function mask(text) {
 }
 
 function filesOf(folder) {
-  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => !name.startsWith(".quatrain")).sort();
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => !name.startsWith(".quatrain")).toSorted();
   return names.map((name) => { try { return `${name} ${hashOf(readFileSync(path.join(folder, name)))}`; } catch { return name; } }).join("\n");
 }
 

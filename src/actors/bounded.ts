@@ -13,21 +13,17 @@ export function bounded<T>(
   work: Promise<T>,
   left: () => T,
 ): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let timer: unknown;
-    const onAbort = (): void => {
+  let timer: unknown;
+  let onAbort = (): void => undefined;
+  const grace = new Promise<T>((resolve) => {
+    onAbort = () => {
       timer = clock.setTimeout(() => resolve(left()), GRACE_MS);
     };
-    const settled = (settle: () => void): void => {
-      signal.removeEventListener("abort", onAbort);
-      if (timer !== undefined) clock.clearTimeout(timer);
-      settle();
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    work.then(
-      (value) => settled(() => resolve(value)),
-      (error: unknown) => settled(() => reject(error)),
-    );
+  });
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  return Promise.race([work, grace]).finally(() => {
+    signal.removeEventListener("abort", onAbort);
+    if (timer !== undefined) clock.clearTimeout(timer);
   });
 }

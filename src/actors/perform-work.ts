@@ -43,17 +43,15 @@ export function performWork({ runId, workers, workspace }: PerformPorts): RunAct
   return effect(
     "performWork",
     { class: "idempotent", gated: true },
-    async (
-      { worker: name, brief, workspace: attempt }: PerformInput,
-      context,
-    ): Promise<Attempted<{ readonly output: Json }>> => {
+    async ({ worker: name, brief, workspace: attempt }: PerformInput, context): Promise<Attempted<{ readonly output: Json }>> => {
       const worker = workers.find((one) => one.name === name);
       if (typeof worker?.perform !== "function")
         return { ok: false, failure: failure("WorkerCrashed", `Worker "${name}" has no function to perform.`) };
       const use: PerformTools = {
         signal: context.signal,
         workspace: workspace.rootOf({ run: runId, attempt }),
-        log: (text) => context.part(headAndTail(String(text), LONGEST_NOTE)),
+        // Also what JavaScript logs that is no text.
+        log: (text: unknown) => context.part(headAndTail(String(text), LONGEST_NOTE)),
       };
       let made: unknown;
       try {

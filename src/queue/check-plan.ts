@@ -18,7 +18,6 @@ import { readDraft } from "./read-draft.ts";
 import type { ReadDraft, ReadTask } from "./read-draft.ts";
 
 export { describeIssues } from "./issues.ts";
-export { PLAN_LIMITS } from "./limits.ts";
 export type { PlanLimits } from "./limits.ts";
 export type { PlanWorker } from "./check-task.ts";
 

@@ -19,7 +19,7 @@ import { isSettledStatus } from "./state.ts";
 import type { Queue, TaskResult, TaskState, TaskStatus } from "./state.ts";
 
 export { canStart, dueTasks, explain, isSettled, nextWakeAt, settledCount, taskStateOf } from "./queries.ts";
-export type { LearntMean, Queue, TaskResult, TaskState, TaskStatus } from "./state.ts";
+export type { Queue, TaskResult, TaskState, TaskStatus } from "./state.ts";
 
 /** How a queue runs its plan. */
 export interface QueueOptions {

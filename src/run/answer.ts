@@ -1,6 +1,7 @@
 // Questions of a run that a function answers. Whatever the function does, the run gets an answer and nothing is thrown.
 import { z } from "zod";
 import { messageOf } from "../core/errors.ts";
+import { stableStringify } from "../core/json.ts";
 import { headAndTail } from "../core/text.ts";
 import type { Host } from "../host/port.ts";
 import type { Ask } from "../protocol/command.ts";
@@ -31,7 +32,7 @@ async function decisionOf(answer: (ask: Ask) => Answer | Promise<Answer>, ask: A
     const given: unknown = await answer(ask);
     const checked = Given.safeParse(given);
     if (checked.success) return checked.data;
-    return { decision: "reject", text: `the asks function answered ${String(JSON.stringify(given))}, not approve or reject` };
+    return { decision: "reject", text: `the asks function answered ${stableStringify(given)}, not approve or reject` };
   } catch (error) {
     return { decision: "reject", text: `the asks function threw: ${messageOf(error)}` };
   }

@@ -120,11 +120,13 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>, hasPl
 
 /** Checks what a run and its resume have in common. Throws QuatrainError "BadOption". */
 export function checkShared({ asks, policy, environment }: SharedOptions): void {
-  if (typeof asks !== "function") oneOf("asks", asks ?? "deny", ["deny", "wait"], "deny, wait or a function");
+  if (typeof asks !== "function" && !["deny", "wait"].includes(asks ?? "deny"))
+    throw bad("asks", asks, "use deny, wait or a function");
   const issues = policy === undefined ? [] : policyIssues(policy);
   if (issues.length > 0) throw new QuatrainError("BadOption", `${issues.slice(0, 5).join("; ")}.`);
   if (environment === undefined) return;
-  if (!Array.isArray(environment)) throw bad("environment", environment, "give a list of names of variables");
+  const list: unknown = environment;
+  if (!Array.isArray(list)) throw bad("environment", list, "give a list of names of variables");
   const name = environment.find((one: unknown) => typeof one !== "string" || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(one));
   if (name !== undefined) throw bad("environment", name, "give names of variables, such as NODE_ENV");
   const key = environment.find((one) => /^anthropic_/i.test(one));
@@ -133,7 +135,8 @@ export function checkShared({ asks, policy, environment }: SharedOptions): void 
 
 /** Checks the workers of a run against the tools there are. Throws QuatrainError "BadOption", "BadWorker" or "UnknownTool". */
 export function checkWorkers(workers: readonly Worker[], extra: readonly Tool[] = []): readonly Worker[] {
-  if (!Array.isArray(workers) || workers.length === 0) throw bad("workers", workers, "name at least one, made with defineWorker");
+  const list: unknown = workers;
+  if (!Array.isArray(list) || workers.length === 0) throw bad("workers", workers, "name at least one, made with defineWorker");
   const toolbox = createToolbox({ extra });
   const names = new Set<string>();
   for (const worker of workers) {
@@ -242,9 +245,9 @@ function storeOf(given: string | false | undefined, workspace: string | null): s
   return path.resolve(given);
 }
 
-function oneOf<const T extends string>(name: string, given: T, known: readonly T[], words = known.join(", ")): T {
+function oneOf<const T extends string>(name: string, given: T, known: readonly T[]): T {
   if (known.includes(given)) return given;
-  throw bad(name, given, `use ${words}`);
+  throw bad(name, given, `use ${known.join(", ")}`);
 }
 
 function bad(name: string, given: unknown, advice: string): QuatrainError {

@@ -6,7 +6,11 @@ import { digestOf, isPlainObject, parseJson, stableStringify } from "../../src/c
 function shuffled(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shuffled);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).toReversed().map(([key, one]) => [key, shuffled(one)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .toReversed()
+      .map(([key, one]) => [key, shuffled(one)]),
+  );
 }
 
 const keys = fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "toString", "hasOwnProperty", "0", "10", "9"));
@@ -22,11 +26,19 @@ const json = fc.letrec<{ any: unknown }>((tie) => ({
 
 describe("stableStringify", () => {
   it("does not depend on the order of fields", () => {
-    fc.assert(fc.property(json, (value) => void expect(stableStringify(shuffled(value))).toBe(stableStringify(value))));
+    fc.assert(
+      fc.property(json, (value) => {
+        expect(stableStringify(shuffled(value))).toBe(stableStringify(value));
+      }),
+    );
   });
 
   it("gives back the same value, hostile keys included", () => {
-    fc.assert(fc.property(json, (value) => void expect(JSON.parse(stableStringify(value))).toEqual(JSON.parse(JSON.stringify(value)))));
+    fc.assert(
+      fc.property(json, (value) => {
+        expect(JSON.parse(stableStringify(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
     const hostile = JSON.parse('{"b":1,"__proto__":{"polluted":true},"constructor":2}') as unknown;
     expect(stableStringify(hostile)).toBe('{"__proto__":{"polluted":true},"b":1,"constructor":2}');
     expect(Reflect.get({}, "polluted")).toBeUndefined();
@@ -55,7 +67,8 @@ describe("digestOf", () => {
   it("tells texts apart that differ in one unit, in order or in length", () => {
     const texts = new Set<string>([""]);
     for (let index = 0; index < 20_000; index++) texts.add(`t${index % 97}#${index}/turn/${index % 13}.${index % 3}`);
-    for (let index = 0; index < 128; index++) for (let other = 0; other < 64; other++) texts.add(String.fromCharCode(index, other));
+    for (let index = 0; index < 128; index++)
+      for (let other = 0; other < 64; other++) texts.add(String.fromCharCode(index, other));
     for (let length = 1; length < 2_000; length++) texts.add("a".repeat(length));
     for (let index = 0; index < 2_000; index++) texts.add(`${"x".repeat(index)}y${"x".repeat(2_000 - index)}`);
     expect(new Set([...texts].map(digestOf)).size).toBe(texts.size);
@@ -71,7 +84,7 @@ describe("isPlainObject", () => {
   it.each([[{}], [Object.create(null)], [JSON.parse('{"__proto__":1}')]])("takes %j", (value) => {
     expect(isPlainObject(value)).toBe(true);
   });
-  it.each([null, undefined, 1, "a", [], new Date(0), new Map(), () => 0, new (class A {})()])("refuses %s", (value) => {
+  it.each([null, undefined, 1, "a", [], new Date(0), new Map(), () => 0, new URL("http://127.0.0.1")])("refuses %s", (value) => {
     expect(isPlainObject(value)).toBe(false);
   });
 });
@@ -80,6 +93,10 @@ describe("parseJson", () => {
   it("answers undefined instead of throwing, whatever comes", () => {
     for (const text of ["", "{", "nul", "'a'", "1e", '{"a":1,}', "[".repeat(200_000)]) expect(parseJson(text)).toBeUndefined();
     expect(parseJson("null")).toBe(null);
-    fc.assert(fc.property(json, (value) => void expect(parseJson(JSON.stringify(value))).toEqual(JSON.parse(JSON.stringify(value)))));
+    fc.assert(
+      fc.property(json, (value) => {
+        expect(parseJson(JSON.stringify(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
   });
 });

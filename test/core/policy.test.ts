@@ -24,7 +24,10 @@ describe("the policy table", () => {
 
   it("waits a sound time everywhere", () => {
     for (const { turn, attempt } of Object.values(DEFAULT_TABLE)) {
-      const waits = [...turn.flatMap((step) => (step.do === "again" ? [step.waitMs] : [])), ...attempt.map(({ waitMs }) => waitMs)];
+      const waits = [
+        ...turn.flatMap((step) => (step.do === "again" ? [step.waitMs] : [])),
+        ...attempt.map(({ waitMs }) => waitMs),
+      ];
       for (const [from, to] of waits) {
         expect(from >= 0 && from <= to).toBe(true);
         expect(to).toBeLessThanOrEqual(DEFAULT_POLICY.longestWaitMs);

@@ -4,7 +4,25 @@ import { headAndTail, nearest, oneLine, plainText } from "../../src/core/text.ts
 
 const wellFormed = fc.string({ unit: "grapheme", maxLength: 60 });
 const hostile = fc.string({
-  unit: fc.constantFrom("\u001b", "[", "]", "3", "1", "m", ";", "\u0007", "\\", "P", "\u009b", "\u202e", "\u061c", "\u200b", "a", " ", "\n"),
+  unit: fc.constantFrom(
+    "\u001b",
+    "[",
+    "]",
+    "3",
+    "1",
+    "m",
+    ";",
+    "\u0007",
+    "\\",
+    "P",
+    "\u009b",
+    "\u202e",
+    "\u061c",
+    "\u200b",
+    "a",
+    " ",
+    "\n",
+  ),
   maxLength: 40,
 });
 
@@ -91,11 +109,14 @@ describe("headAndTail", () => {
       fc.property(wellFormed, fc.nat(40), (text, length) => {
         const short = headAndTail(text, length);
         expect(() => encodeURIComponent(short)).not.toThrow();
-        if (text.length <= length) return void expect(short).toBe(text);
+        if (text.length <= length) {
+          expect(short).toBe(text);
+          return;
+        }
         const [, head = "", left = "", tail = ""] = /^([^]*)\n… (\d+) characters left out …\n([^]*)$/.exec(short) ?? [];
         expect(text.startsWith(head) && text.endsWith(tail)).toBe(true);
         expect(head.length + tail.length).toBeLessThanOrEqual(length);
-        return void expect(head.length + Number(left) + tail.length).toBe(text.length);
+        expect(head.length + Number(left) + tail.length).toBe(text.length);
       }),
     );
   });
@@ -119,6 +140,10 @@ describe("nearest", () => {
 
   it("has nothing to offer without candidates, and finds every exact word", () => {
     expect(nearest("a", [])).toBeUndefined();
-    fc.assert(fc.property(fc.constantFrom(...workers), (word) => void expect(nearest(word, workers)).toBe(word)));
+    fc.assert(
+      fc.property(fc.constantFrom(...workers), (word) => {
+        expect(nearest(word, workers)).toBe(word);
+      }),
+    );
   });
 });

@@ -8,16 +8,51 @@ const redact = redactor({ secrets: [secret, "short", `${secret}-and-more`, 'with
 
 describe("redaction by the name of a field", () => {
   it.each([
-    "apiKey", "api_key", "api-key", "x-api-key", "API_KEY", "anthropicApiKey", "authorization", "Authorization", "authToken",
-    "accessToken", "refreshToken", "sessionToken", "token", "access_token", "clientSecret", "secret", "client_secret", "password",
-    "userPassword", "passwd", "cookie", "set-cookie", "privateKey", "private_key", "passphrase", "GITHUB_TOKEN",
+    "apiKey",
+    "api_key",
+    "api-key",
+    "x-api-key",
+    "API_KEY",
+    "anthropicApiKey",
+    "authorization",
+    "Authorization",
+    "authToken",
+    "accessToken",
+    "refreshToken",
+    "sessionToken",
+    "token",
+    "access_token",
+    "clientSecret",
+    "secret",
+    "client_secret",
+    "password",
+    "userPassword",
+    "passwd",
+    "cookie",
+    "set-cookie",
+    "privateKey",
+    "private_key",
+    "passphrase",
+    "GITHUB_TOKEN",
   ])("hides %s", (name) => {
     expect(redact({ [name]: "v", deep: [{ [name]: { nested: 1 } }] })).toEqual({ [name]: HIDDEN, deep: [{ [name]: HIDDEN }] });
   });
 
   it.each([
-    "inputTokens", "outputTokens", "maxTokens", "max_tokens", "cacheReadTokens", "tokens", "key", "keys", "keyboard", "secretary",
-    "cookies", "author", "tokenize", "hash",
+    "inputTokens",
+    "outputTokens",
+    "maxTokens",
+    "max_tokens",
+    "cacheReadTokens",
+    "tokens",
+    "key",
+    "keys",
+    "keyboard",
+    "secretary",
+    "cookies",
+    "author",
+    "tokenize",
+    "hash",
   ])("shows %s", (name) => {
     expect(redact({ [name]: 5 })).toEqual({ [name]: 5 });
   });
@@ -67,7 +102,11 @@ describe("redaction by value", () => {
   });
 
   it("leaves no trace of a secret anywhere, wherever it is", () => {
-    const text = fc.oneof(fc.string(), fc.constant(secret), fc.string().map((before) => before + secret));
+    const text = fc.oneof(
+      fc.string(),
+      fc.constant(secret),
+      fc.string().map((before) => before + secret),
+    );
     const value = fc.object({ key: text, values: [text, fc.integer(), fc.array(text)], maxDepth: 4 });
     fc.assert(
       fc.property(value, (one) => {
@@ -120,9 +159,12 @@ describe("what can't be shown", () => {
     };
     expect(redact([liar])).toBe("[unreadable: no]");
     fc.assert(
-      fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true, withSparseArray: true }), (one) => {
-        expect(() => JSON.stringify(redact(one))).not.toThrow();
-      }),
+      fc.property(
+        fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true, withSparseArray: true }),
+        (one) => {
+          expect(() => JSON.stringify(redact(one))).not.toThrow();
+        },
+      ),
     );
   });
 });

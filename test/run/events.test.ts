@@ -150,7 +150,7 @@ describe("the events of a run", () => {
   });
 
   it("complete also when the run is stopped, and tell nothing after", async () => {
-    const run = kept(orchestrate("go", { model: fixedModel({ "*": () => new Promise(() => undefined) }) }));
+    const run = kept(orchestrate("go", { model: fixedModel({ "*": () => new Promise(() => {}) }) }));
     await eventOf(run, "turn.started");
     await run.stop();
     const events = await eventsOf(run);

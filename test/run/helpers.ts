@@ -59,7 +59,9 @@ export type Answers = Readonly<
 >;
 
 /** A model without memory, and what it was asked as `conversation/turn`. */
-export function fixedModel(answers: Answers): ModelPort & { readonly asked: readonly string[]; readonly requests: readonly TurnRequest[] } {
+export function fixedModel(
+  answers: Answers,
+): ModelPort & { readonly asked: readonly string[]; readonly requests: readonly TurnRequest[] } {
   const requests: TurnRequest[] = [];
   const asked: string[] = [];
   return {
@@ -69,7 +71,9 @@ export function fixedModel(answers: Answers): ModelPort & { readonly asked: read
       requests.push(request);
       asked.push(`${request.conversation}/${request.turn}`);
       const names = [request.conversation, request.conversation.replace(/#.*/, ""), "*"];
-      const answer = names.map((name) => (Object.hasOwn(answers, name) ? answers[name] : undefined)).find((one) => one !== undefined);
+      const answer = names
+        .map((name) => (Object.hasOwn(answers, name) ? answers[name] : undefined))
+        .find((one) => one !== undefined);
       if (answer === undefined) throw new QuatrainError("BadOption", `There is no answer for ${request.conversation}.`);
       const given = typeof answer === "function" ? answer(request) : answer;
       return from(given instanceof Promise ? given : [given]).pipe(

@@ -49,7 +49,10 @@ describe("orchestrate", () => {
     expect(result.failure).toBe(null);
     expect(result.outcome).toBe("complete");
     expect(result.answer).toBe("Both done.");
-    expect(result.files).toEqual([{ path: "a.txt", kind: "modified" }, { path: "b.md", kind: "added" }]);
+    expect(result.files).toEqual([
+      { path: "a.txt", kind: "modified" },
+      { path: "b.md", kind: "added" },
+    ]);
     expect(await readFile(path.join(workspace, "a.txt"), "utf8")).toBe("one\n");
     const seen = model.requests.find(({ conversation, turn }) => conversation === "t2#1" && turn === 2);
     expect(JSON.stringify(seen?.messages)).toContain("two");

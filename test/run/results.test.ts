@@ -44,7 +44,9 @@ describe("a result", () => {
       },
       () => throwError(() => error),
     ]) {
-      const run = kept(orchestrate("x", { ...one(defineWorker({ name: "w", description: "d", instructions: "i" })), model: { turn } }));
+      const run = kept(
+        orchestrate("x", { ...one(defineWorker({ name: "w", description: "d", instructions: "i" })), model: { turn } }),
+      );
       const { outcome, failure } = await run.result;
       expect({ outcome, code: failure?.code }).toEqual({ outcome: "suspended", code: "Internal" });
       expect(failure?.message).toContain("socket of glass");
@@ -99,10 +101,13 @@ describe("a result", () => {
   });
 
   it("is not harmed by an inspect function that throws", async () => {
-    const inspect = vi.fn(() => {
+    const inspect = vi.fn<() => void>(() => {
       throw new Error("inspector broke");
     });
-    expect(await kept(orchestrate("x", { ...one(echo), inspect })).result).toMatchObject({ outcome: "complete", answer: "echo of x" });
+    expect(await kept(orchestrate("x", { ...one(echo), inspect })).result).toMatchObject({
+      outcome: "complete",
+      answer: "echo of x",
+    });
     expect(inspect).toHaveBeenCalledTimes(3);
   });
 
@@ -144,7 +149,13 @@ describe("typed tasks", () => {
     const run = kept(orchestrate(plan, { model: done }));
     const { tasks } = await run.result;
     const outputs = tasks.map((task) =>
-      task.worker === "echo" ? (task.status === "finished" ? task.output.length : 0) : task.status === "finished" ? task.output.tables : [],
+      task.worker === "echo"
+        ? task.status === "finished"
+          ? task.output.length
+          : 0
+        : task.status === "finished"
+          ? task.output.tables
+          : [],
     );
     expect(outputs).toEqual([["user"], names, 4_000]);
     expect(JSON.parse(await run.output("t2"))).toEqual({ tables: names });
@@ -169,11 +180,15 @@ describe("typed tasks", () => {
     ["nothing", () => undefined, "WorkerOutputInvalid"],
     ["a function", () => () => 0, "WorkerOutputInvalid"],
     ["a big integer", () => 1n, "WorkerOutputInvalid"],
-    ["a cycle", () => {
-      const loop: { self?: unknown } = {};
-      loop.self = loop;
-      return loop;
-    }, "WorkerOutputInvalid"],
+    [
+      "a cycle",
+      () => {
+        const loop: { self?: unknown } = {};
+        loop.self = loop;
+        return loop;
+      },
+      "WorkerOutputInvalid",
+    ],
     ["a rejection of nothing", () => Promise.reject(undefined), "WorkerCrashed"],
     ["a throw of an object that can't be told", () => Promise.reject(Object.create(null)), "WorkerCrashed"],
   ])("fail with the right name when a function gives %s", async (_what, perform, code) => {
@@ -269,7 +284,9 @@ describe("after a run", () => {
     await run.result;
     expect(timers()).toBeLessThanOrEqual(before);
     expect((await openFiles()).filter((file) => !files.has(file) && file.startsWith(workspace))).toEqual([]);
-    const left = (await readdir(path.join(workspace, ".quatrain"), { recursive: true })).filter((name) => name.includes(".partial-"));
+    const left = (await readdir(path.join(workspace, ".quatrain"), { recursive: true })).filter((name) =>
+      name.includes(".partial-"),
+    );
     expect(left).toEqual([]);
   });
 });

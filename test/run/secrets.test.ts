@@ -1,5 +1,7 @@
 // A key in use and secrets in the environment are looked for in everything that a run tells, keeps or starts.
+import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import path from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { openRun, orchestrate } from "../../src/index.ts";
@@ -11,7 +13,11 @@ import { listen } from "../inspect/support.ts";
 import { eventsOf, folder, kept } from "./helpers.ts";
 
 const KEY = "sk-ant-canary-0000000000000001";
-const canaries = { ANTHROPIC_API_KEY: "sk-ant-canary-0000000000000002", HOUSE_TOKEN: "canary-house-3", AWS_SECRET_ACCESS_KEY: "canary-aws-4" };
+const canaries = {
+  ANTHROPIC_API_KEY: "sk-ant-canary-0000000000000002",
+  HOUSE_TOKEN: "canary-house-3",
+  AWS_SECRET_ACCESS_KEY: "canary-aws-4",
+};
 const all = [KEY, ...Object.values(canaries), "canary"];
 const before = new Map(Object.keys(canaries).map((name) => [name, process.env[name]]));
 
@@ -29,7 +35,9 @@ const leaks = (places: Readonly<Record<string, string>>): readonly string[] =>
 async function filesUnder(root: string): Promise<Record<string, string>> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
-  return Object.fromEntries(await Promise.all(files.map(async (file) => [path.relative(root, file), await readFile(file, "latin1")] as const)));
+  return Object.fromEntries(
+    await Promise.all(files.map(async (file) => [path.relative(root, file), await readFile(file, "latin1")] as const)),
+  );
 }
 
 it("a key and the environment's secrets are in no event, snapshot, journal, artifact, inspector message or child", async () => {
@@ -49,7 +57,14 @@ it("a key and the environment's secrets are in no event, snapshot, journal, arti
   const worker = defineWorker({ name: "curious", description: "d", instructions: "look around", evidence: "schema" });
   const inspector = await statelyInspector({ url: viewer.url, secrets: [] });
   const run = kept(
-    orchestrate("look", { workspace, models, workers: [worker], mode: "direct", permissions: { allow: ["bash"] }, inspect: inspector.inspect }),
+    orchestrate("look", {
+      workspace,
+      models,
+      workers: [worker],
+      mode: "direct",
+      permissions: { allow: ["bash"] },
+      inspect: inspector.inspect,
+    }),
   );
   const result = await run.result;
   await inspector.close();
@@ -78,15 +93,27 @@ it("a key and the environment's secrets are in no event, snapshot, journal, arti
 it("a key that is refused, even one the server repeats, is in no failure and in no file", async () => {
   Object.assign(process.env, canaries);
   const workspace = await folder();
-  const body = JSON.stringify({ type: "error", error: { type: "authentication_error", message: `invalid x-api-key ${KEY}` } });
-  await using server = await standIn({ brain: () => ({ content: ["x"] }), faults: () => ({ kind: "error", status: 401, body }) as never });
-  const spec = (model: string) => ({ model, baseURL: server.url, apiKey: KEY });
+  const server = createServer((request, response) => {
+    const message = `invalid x-api-key ${String(request.headers["x-api-key"])}`;
+    response.writeHead(401, { "content-type": "application/json" });
+    response.end(JSON.stringify({ type: "error", error: { type: "authentication_error", message } }));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const spec = (model: string) => ({ model, baseURL: `http://127.0.0.1:${port}`, apiKey: KEY });
   const models = { orchestrator: spec("claude-opus-5-5"), worker: spec("claude-sonnet-5-5"), router: spec("claude-haiku-5-5") };
   const run = kept(orchestrate("look", { workspace, models, mode: "direct" }));
   const { outcome, failure } = await run.result;
   expect({ outcome, code: failure?.code }).toEqual({ outcome: "suspended", code: "AuthFailed" });
   const again = kept(await openRun(run.id, { store: path.join(workspace, ".quatrain"), models }));
-  await again.result;
-  const places = { ...(await filesUnder(workspace)), failure: JSON.stringify(failure), events: JSON.stringify(await eventsOf(again)) };
+  expect(await again.result).toMatchObject({ outcome: "suspended" });
+  server.closeAllConnections();
+  server.close();
+  const places = {
+    ...(await filesUnder(workspace)),
+    failure: JSON.stringify(failure),
+    events: JSON.stringify(await eventsOf(again)),
+  };
   expect(leaks(places)).toEqual([]);
 });

@@ -20,7 +20,12 @@ import { eventsOf, folder, hasty } from "./helpers.ts";
 const workers: readonly Worker[] = [
   defineWorker({ name: "writer", description: "writes", instructions: "write", cap: 2 }),
   defineWorker({ name: "counter", description: "counts", instructions: "count", output: z.object({ count: z.number() }) }),
-  defineWorker({ name: "filer", description: "files", input: z.object({ drawer: z.string() }), perform: ({ input }) => input.drawer }),
+  defineWorker({
+    name: "filer",
+    description: "files",
+    input: z.object({ drawer: z.string() }),
+    perform: ({ input }) => input.drawer,
+  }),
 ];
 
 const OUTCOMES = ["complete", "partial", "failed", "cancelled", "suspended"];
@@ -38,7 +43,9 @@ function portOf(seed: number): ModelPort & { turns: number } {
     turns: 0,
     turn(request: TurnRequest) {
       port.turns++;
-      const wire = MessagesRequest.parse(JSON.parse(JSON.stringify(buildRequest(request, { caching: true, outputFormat: true }))));
+      const wire = MessagesRequest.parse(
+        JSON.parse(JSON.stringify(buildRequest(request, { caching: true, outputFormat: true }))),
+      );
       const context = { n: port.turns, turn: request.turn, random: () => 0.5 };
       const answer = brain(wire, context) as BrainAnswer;
       const blocks = answer.content.map((part, at) => blockOf(part, `toolu_${request.conversation}_${request.turn}_${at}`));
@@ -94,6 +101,7 @@ describe("200 runs against an unscripted brain", () => {
   }, 30_000);
 
   it("are the same for the same seed", async () => {
-    for (const seed of [3, 4, 7]) expect(await runOnce(seed, { id: `r-${seed}` })).toEqual(await runOnce(seed, { id: `r-${seed}` }));
+    for (const seed of [3, 4, 7])
+      expect(await runOnce(seed, { id: `r-${seed}` })).toEqual(await runOnce(seed, { id: `r-${seed}` }));
   });
 });

@@ -1,5 +1,5 @@
 // The public face, held by the compiler: this file is never run, `tsc -p tsconfig.json` checks it. What must not compile
-// stands under `@ts-expect-error`, so that a face which became looser fails as well.
+// stands under an expected error, so that a face which became looser fails as well.
 import { definePlan, defineWorker, openRun, orchestrate, prepareRun, QuatrainError } from "quatrain";
 import type {
   Answer,
@@ -21,8 +21,17 @@ import type {
   TaskResultOf,
   Worker,
 } from "quatrain";
-import { createConversation, createOrchestrator, createWorker } from "quatrain/machines";
-import type { ConversationInput, Policy, RunContext, RunInput, RunOutput, WorkerInput } from "quatrain/machines";
+import { createOrchestrator } from "quatrain/machines";
+import type {
+  ConversationInput,
+  ConversationMachine,
+  Policy,
+  RunContext,
+  RunInput,
+  RunOutput,
+  WorkerInput,
+  WorkerMachine,
+} from "quatrain/machines";
 import type { Observable } from "rxjs";
 import { expectTypeOf } from "vitest";
 import { createActor } from "xstate";
@@ -171,8 +180,8 @@ const orchestrator = createOrchestrator({ workers: [schema, docs] });
 expectTypeOf<InputFrom<typeof orchestrator>>().toEqualTypeOf<RunInput>();
 expectTypeOf<OutputFrom<typeof orchestrator>>().toEqualTypeOf<RunOutput>();
 expectTypeOf<SnapshotFrom<typeof orchestrator>["context"]>().toEqualTypeOf<RunContext>();
-expectTypeOf<InputFrom<ReturnType<typeof createWorker>>>().toEqualTypeOf<WorkerInput>();
-expectTypeOf<InputFrom<ReturnType<typeof createConversation>>>().toEqualTypeOf<ConversationInput>();
+expectTypeOf<InputFrom<WorkerMachine>>().toEqualTypeOf<WorkerInput>();
+expectTypeOf<InputFrom<ConversationMachine>>().toEqualTypeOf<ConversationInput>();
 const prepared = prepareRun("x", { workers: [docs] });
 expectTypeOf(prepared.input).toEqualTypeOf<RunInput>();
 createActor(prepared.world.machines.orchestrator, { input: prepared.input });

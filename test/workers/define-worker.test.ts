@@ -108,7 +108,11 @@ describe("inputs and outputs at run time", () => {
   });
 
   it("are checked by the schemas, with the place of what is wrong", () => {
-    const worker = defineWorker({ ...base, input: z.object({ tables: z.array(z.string()) }), output: z.object({ n: z.number() }) });
+    const worker = defineWorker({
+      ...base,
+      input: z.object({ tables: z.array(z.string()) }),
+      output: z.object({ n: z.number() }),
+    });
     expect(worker.checkInput({ tables: ["a"] })).toEqual([]);
     expect(worker.checkInput({ tables: ["a", 1] })[0]).toMatch(/^tables\.1: /);
     expect(worker.checkOutput({ n: "1" })[0]).toMatch(/^n: /);
