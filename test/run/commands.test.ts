@@ -128,7 +128,7 @@ describe("the signal", () => {
         if (name === "addEventListener") listeners++;
         if (name === "removeEventListener") listeners--;
         const value: unknown = Reflect.get(target, name);
-        return typeof value === "function" ? value.bind(target) : value;
+        return typeof value === "function" ? (...given: unknown[]): unknown => Reflect.apply(value, target, given) : value;
       },
     });
     await kept(orchestrate("x", { model: fixedModel({}), workers: [echo], mode: "direct", signal: counted })).result;
