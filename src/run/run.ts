@@ -102,6 +102,7 @@ export function startHandle(parts: RunParts, { asks, signal }: Pick<SharedOption
     stop: async ({ graceMs = 0 } = {}) => {
       await host.close({ graceMs });
       // R3: also what commands have left running.
+      await result;
     },
     apply: async () => (await world.workspace.apply({ run: id })).files,
     output: (task) => wholeOutput(actor, world, task),

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openRun, orchestrate } from "../../src/index.ts";
 import type { Answer, Ask, Run } from "../../src/index.ts";
 import { defineWorker } from "../../src/workers/define-worker.ts";
@@ -78,6 +78,18 @@ describe("a permission to ask for", () => {
     await run.stop();
     const again = kept(await openRun(run.id, { ...curious, store: path.join(workspace, ".quatrain"), asks: () => "approve" }));
     expect((await again.result).answer).toContain("hello");
+  });
+});
+
+describe("a question that was answered", () => {
+  it("is not put to the function again when the run is opened again", async () => {
+    const workspace = await folder();
+    const run = kept(orchestrate("x", { ...curious, workspace, asks: () => "approve" }));
+    const first = await run.result;
+    const asks = vi.fn<() => Answer>(() => "reject");
+    const again = kept(await openRun(run.id, { ...curious, store: path.join(workspace, ".quatrain"), asks }));
+    expect(await again.result).toEqual(first);
+    expect(asks).not.toHaveBeenCalled();
   });
 });
 

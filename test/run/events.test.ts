@@ -1,5 +1,5 @@
 import path from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { openRun, orchestrate, RunEvent } from "../../src/index.ts";
 import type { NumberedEvent } from "../../src/index.ts";
 import { NumberedEvent as Numbered } from "../../src/protocol/run-event.ts";
@@ -40,6 +40,14 @@ describe("the event log", () => {
     log.end();
     expect(await Promise.all(walks)).toEqual([1, 2, 2]);
     expect(await walk(1)).toBe(1);
+  });
+
+  it("is left by a walk that ends early", async () => {
+    const log = new EventLog();
+    const subscribe = vi.spyOn(log.stream, "subscribe");
+    log.add(paused, 1);
+    for await (const _event of log.stream) break;
+    expect(subscribe.mock.results).toMatchObject([{ value: { closed: true } }]);
   });
 
   it("hands on what it had when nobody was listening, then waits for more", async () => {
@@ -152,7 +160,15 @@ describe("the events of a run", () => {
   it("complete also when the run is stopped, and tell nothing after", async () => {
     const run = kept(orchestrate("go", { model: fixedModel({ "*": () => new Promise(() => {}) }) }));
     await eventOf(run, "turn.started");
+    let completed = false;
+    run.events.subscribe({
+      complete: () => {
+        completed = true;
+      },
+    });
     await run.stop();
+    // All is over when stop() says so, not some time after.
+    expect(completed).toBe(true);
     const events = await eventsOf(run);
     expect(events.at(-1)?.type).toBe("turn.started");
     expect(await run.result).toMatchObject({ outcome: "suspended", failure: null });

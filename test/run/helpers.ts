@@ -116,8 +116,6 @@ export function deferred<T = void>(): { readonly promise: Promise<T>; readonly r
   return { promise, resolve: settle };
 }
 
-/** A model worker. */
-export const writer = defineWorker({ name: "writer", description: "writes", instructions: "write" });
 /** A function worker that repeats its task. */
 export const echo = defineWorker({ name: "echo", description: "repeats", perform: ({ task }) => `echo of ${task}` });
 /** A function worker with typed input and output. */
