@@ -27,6 +27,10 @@ export type { TaskResult } from "./machines/run-events.ts";
 export type { SpendTotals } from "./protocol/spend.ts";
 export type { TurnDelta } from "./protocol/turn.ts";
 
+// Supervision
+export { DEFAULT_POLICY, DEFAULT_TABLE } from "./core/policy.ts";
+export type { Policy, PolicyRow, PolicyTable } from "./core/policy.ts";
+
 // Errors and failures
 export { QuatrainError } from "./core/errors.ts";
 export type { QuatrainErrorCode } from "./core/errors.ts";

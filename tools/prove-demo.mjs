@@ -10,27 +10,39 @@ import { parseArgs } from "node:util";
 import { setStage } from "../dist/cli/demo/stage.js";
 import { readRows } from "../dist/host/sqlite.js";
 
-const { values } = parseArgs({ options: { runs: { type: "string", default: "20" }, stops: { type: "string", default: "50" }, seed: { type: "string", default: "1" } } });
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "20" },
+    stops: { type: "string", default: "50" },
+    seed: { type: "string", default: "1" },
+  },
+});
 const runs = Number(values.runs);
 const stops = Number(values.stops);
 let state = Number(values.seed) | 0;
 
 const reference = await play();
-console.log(`reference: ${reference.events} events, ${reference.turns} turns, journal ${reference.journal}, files ${reference.files}`);
+console.log(
+  `reference: ${reference.events} events, ${reference.turns} turns, journal ${reference.journal}, files ${reference.files}`,
+);
 let bad = 0;
 for (let n = 2; n <= runs; n += 1) {
   const again = await play();
   const same = again.journal === reference.journal && again.files === reference.files;
   if (!same) bad += 1;
   if (again.journal !== reference.journal) showDifference(reference.lines, again.lines);
-  console.log(`run ${n}: journal ${again.journal === reference.journal ? "same" : `DIFFERS ${again.journal}`}, files ${again.files === reference.files ? "same" : "DIFFER"}`);
+  console.log(
+    `run ${n}: journal ${again.journal === reference.journal ? "same" : `DIFFERS ${again.journal}`}, files ${again.files === reference.files ? "same" : "DIFFER"}`,
+  );
 }
 for (let n = 1; n <= stops; n += 1) {
   const stopAfter = 1 + Math.floor(random() * (reference.events - 2));
   const again = await play(stopAfter);
   const same = again.files === reference.files && again.askedTwice.length === 0;
   if (!same) bad += 1;
-  console.log(`stop ${n} after event ${stopAfter}: files ${again.files === reference.files ? "same" : "DIFFER"}, recorded turns asked again: ${again.askedTwice.length}${again.askedTwice.length ? ` (${again.askedTwice.join(", ")})` : ""}`);
+  console.log(
+    `stop ${n} after event ${stopAfter}: files ${again.files === reference.files ? "same" : "DIFFER"}, recorded turns asked again: ${again.askedTwice.length}${again.askedTwice.length ? ` (${again.askedTwice.join(", ")})` : ""}`,
+  );
 }
 console.log(`${runs} runs, ${stops} stops: ${bad === 0 ? "all the same" : `${bad} differ`}`);
 process.exitCode = bad === 0 ? 0 : 1;
@@ -49,7 +61,8 @@ async function play(stopAfter) {
       stage = await setStage({ fast: true, folder, resume: stage.run.id });
       const asked = [];
       stage.run.events.subscribe((event) => {
-        if (event.type === "turn.started" && Number(event.seq.split(".")[0]) > stage.run.replayedThrough) asked.push(`${event.conversation}/${event.turn}`);
+        if (event.type === "turn.started" && Number(event.seq.split(".")[0]) > stage.run.replayedThrough)
+          asked.push(`${event.conversation}/${event.turn}`);
       });
       events += await follow(stage);
       askedTwice = asked.filter((turn) => recorded.has(turn));
@@ -60,7 +73,14 @@ async function play(stopAfter) {
     const tested = await stage.finalTest();
     if (tested.failed !== 0) console.log(`  ${tested.failed} tests failed`);
     await stage.close(true);
-    return { events, turns: recordedTurns(folder, stage.run.id).size, lines: masked(rows), journal: hashOf(masked(rows)), files: hashOf(filesOf(folder)), askedTwice };
+    return {
+      events,
+      turns: recordedTurns(folder, stage.run.id).size,
+      lines: masked(rows),
+      journal: hashOf(masked(rows)),
+      files: hashOf(filesOf(folder)),
+      askedTwice,
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -78,10 +98,12 @@ async function follow(stage, stopAfter = Number.POSITIVE_INFINITY) {
 function recordedTurns(folder, run) {
   const rows = readRows({ file: path.join(folder, ".quatrain", "runs.db"), run });
   // A turn's key is <conversation>/turn/<n>.<try>; failed tries are asked again on purpose.
-  return new Set(rows.flatMap(({ kind, id, body }) => {
-    const match = kind === "result" ? /:(.+)\/turn\/(\d+)\.\d+$/.exec(id ?? "") : null;
-    return match && JSON.stringify(body).includes('"kind":"answered"') ? [`${match[1]}/${match[2]}`] : [];
-  }));
+  return new Set(
+    rows.flatMap(({ kind, id, body }) => {
+      const match = kind === "result" ? /:(.+)\/turn\/(\d+)\.\d+$/.exec(id ?? "") : null;
+      return match && JSON.stringify(body).includes('"kind":"answered"') ? [`${match[1]}/${match[2]}`] : [];
+    }),
+  );
 }
 
 /** What the run did, without when and with which numbers: rows by name, texts without durations, ports, ids, paths. */
@@ -105,8 +127,18 @@ function mask(text) {
 }
 
 function filesOf(folder) {
-  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => !name.startsWith(".quatrain")).toSorted();
-  return names.map((name) => { try { return `${name} ${hashOf(readFileSync(path.join(folder, name)))}`; } catch { return name; } }).join("\n");
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => !name.startsWith(".quatrain"))
+    .toSorted();
+  return names
+    .map((name) => {
+      try {
+        return `${name} ${hashOf(readFileSync(path.join(folder, name)))}`;
+      } catch {
+        return name;
+      }
+    })
+    .join("\n");
 }
 
 /** The first two places where two journals part. */
@@ -115,7 +147,9 @@ function showDifference(one, other) {
   const places = a.flatMap((line, at) => (line === b[at] ? [] : [at])).slice(0, 2);
   for (const at of places) {
     const from = [...a[at]].findIndex((letter, place) => letter !== b[at]?.[place]);
-    console.log(`  ${a[at].slice(0, 60)}\n    was ${a[at].slice(Math.max(0, from - 60), from + 80)}\n    is  ${(b[at] ?? "").slice(Math.max(0, from - 60), from + 80)}`);
+    console.log(
+      `  ${a[at].slice(0, 60)}\n    was ${a[at].slice(Math.max(0, from - 60), from + 80)}\n    is  ${(b[at] ?? "").slice(Math.max(0, from - 60), from + 80)}`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 // The run's own conversations: route, plan, synthesis. What each is given, and what is made of its answer.
 import { failure, rootCause } from "../core/failure.ts";
+import { taskIdAt } from "../core/ids.ts";
 import type { Failure } from "../core/failure.ts";
 import { nextAttemptStep, waitBetween } from "../core/policy.ts";
 import { draw } from "../core/random.ts";
@@ -83,16 +84,20 @@ export function announceRoute(context: RunContext): Step {
   return step(context, ...(route ? [emit(context, { type: "route.decided", ...route })] : []));
 }
 
-/** A direct request is a plan of one task; its worker's output is the answer. */
-export function planDirectly(context: RunContext, { checkPlan }: RunRules): Step {
+/** A direct request is a plan of one task; its worker's output is the answer. Nothing of it is a model's, so nothing is checked. */
+export function planDirectly(context: RunContext): Step {
   if (context.plan) return step(context);
-  const worker = context.route?.worker ?? context.workers[0]?.name ?? "";
-  const checked = checkPlan({
-    rationale: context.route?.reason ?? "",
-    tasks: [{ label: "answer", worker, task: context.request }],
-  });
-  if (checked.ok) return step(withPlan(context, checked.plan));
-  return step({ ...context, failure: failure("PlanInvalid", checked.issues.map(({ message }) => message).join(" ")) });
+  const worker = context.workers.find(({ name }) => name === context.route?.worker) ?? context.workers[0];
+  if (!worker || worker.inputSchema !== null) {
+    const why = worker
+      ? `Worker "${worker.name}" wants an input, which a direct request has not; give a plan.`
+      : "There are no workers.";
+    return step({ ...context, failure: failure("PlanInvalid", why) });
+  }
+  const nothing = { files: [], constraints: [], dependencies: [], writes: [], acceptance: [] };
+  const task = { id: taskIdAt(0), label: "answer", worker: worker.name, task: context.request, input: null, outputFormat: "" };
+  const plan = { rationale: context.route?.reason ?? "", tasks: [{ ...task, ...nothing, optional: false, tier: null }] };
+  return step(withPlan(context, plan));
 }
 
 /** Takes the planner's answer: a checked plan, or what to do without one. */

@@ -180,7 +180,7 @@ export function orchestratorSetup(rules: RunRules) {
       beginRoute: decide((context) => beginCall(context, "route")),
       takeRoute: decide((context, event) => takeRoute(context, callOutcome(context, event))),
       announceRoute: decide((context) => announceRoute(context)),
-      planDirectly: decide((context) => planDirectly(context, rules)),
+      planDirectly: decide((context) => planDirectly(context)),
       openPlan: decide((context) => openCall(context, "plan")),
       beginPlan: decide((context) => beginCall(context, "plan")),
       takePlan: decide((context, event) => takePlan(context, callOutcome(context, event), rules)),

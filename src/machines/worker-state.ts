@@ -176,7 +176,7 @@ function firstTalk(context: WorkerContext, { tools, policy }: WorkerRules): Conv
   const { card, brief, hasWorkspace } = context;
   const acceptance = [...context.acceptance, ...card.acceptance];
   const data = { card, brief, hasWorkspace, outputSchema: card.outputSchema, writes: context.writes, acceptance };
-  const declared = hasWorkspace ? card.tools.flatMap((name) => tools[name] ?? []) : [];
+  const declared = hasWorkspace ? card.tools.flatMap((name) => (Object.hasOwn(tools, name) ? (tools[name] ?? []) : [])) : [];
   return {
     id: context.id,
     parameters: {

@@ -52,9 +52,11 @@ describe("routing", () => {
     expect(new RunByHand({ plan: diamond }).phase).toBe("dispatching");
   });
 
-  it("fails a direct request that makes no sound task", () => {
-    const run = new RunByHand({ mode: "direct", request: "" });
-    expect(run.output).toMatchObject({ outcome: "failed", failure: { code: "PlanInvalid" } });
+  it("hands a direct request on as it is, however odd or long", () => {
+    const request = `\u202e${"long ".repeat(20_000)}`;
+    const run = new RunByHand({ mode: "direct", request });
+    expect(run.context.plan?.tasks).toMatchObject([{ id: "t1", worker: "backend", task: request }]);
+    expect(run.all("task.started")).toMatchObject([{ task: "t1" }]);
   });
 });
 

@@ -53,7 +53,8 @@ describe("models by role", () => {
   });
 
   it("names an endpoint by its role, so that a resumed run finds it at another address", () => {
-    const named = (port: number) => resolveModels({ worker: { model: "m", baseURL: `https://me:pass@gate.example:${port}/v1` } }, NOW);
+    const named = (port: number) =>
+      resolveModels({ worker: { model: "m", baseURL: `https://me:pass@gate.example:${port}/v1` } }, NOW);
     expect(named(8443).worker).toEqual(named(9443).worker);
     expect(Object.keys(named(9443).endpoints)).toEqual(["worker"]);
   });

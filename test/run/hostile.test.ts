@@ -64,7 +64,7 @@ describe("naughty strings", () => {
   });
 
   it.each(naughty.filter((text) => text.trim() !== "").map((text) => [text.slice(0, 40), text] as const))(
-    "as request, route, tool call and answer come back, or are refused in words: %j",
+    "as request, route, tool call and answer come back as they are: %j",
     async (_short, text) => {
       const model = fixedModel({
         route: { json: { mode: "direct", worker: text, reason: text } },
@@ -76,10 +76,17 @@ describe("naughty strings", () => {
       const run = kept(orchestrate(text, { model, workers, workspace: await folder(), store: false }));
       const { outcome, failure } = await run.result;
       expect((await eventsOf(run))[0]).toMatchObject({ type: "run.started", request: text });
-      if (failure) expect({ outcome, code: failure.code }).toEqual({ outcome: "failed", code: "PlanInvalid" });
-      else expect(await run.output("t1")).toBe(text.replaceAll(/[\ud800-\udfff]/gu, "\ufffd"));
+      expect({ outcome, failure }).toEqual({ outcome: "complete", failure: null });
+      expect(await run.output("t1")).toBe(text.replaceAll(/[\ud800-\udfff]/gu, "\ufffd"));
     },
   );
+});
+
+it("a direct request to a worker that wants an input is refused in words", async () => {
+  const worker = defineWorker({ name: "w", description: "d", input: z.object({ n: z.number() }), perform: () => "x" });
+  const { outcome, failure } = await kept(orchestrate("x", { model: fixedModel({}), workers: [worker], mode: "direct" })).result;
+  expect({ outcome, code: failure?.code }).toEqual({ outcome: "failed", code: "PlanInvalid" });
+  expect(failure?.message).toContain('Worker "w" wants an input');
 });
 
 describe("hostile keys", () => {
