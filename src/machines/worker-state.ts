@@ -14,7 +14,7 @@ import { oneLine } from "../core/text.ts";
 import { gaveUpReason, told as toldText, verifyFailed, workerFormat, workerPrompt } from "../prompts/worker.ts";
 import type { PermissionRules } from "../protocol/command.ts";
 import type { ConversationOutcome } from "../protocol/message.ts";
-import { NO_SPEND } from "../protocol/spend.ts";
+import { NO_SPEND, addTotals } from "../protocol/spend.ts";
 import type { SpendTotals } from "../protocol/spend.ts";
 import type { ModelChoice, ToolDeclaration } from "../protocol/turn.ts";
 import type { Brief, Evidence, Report, WorkerCard, WorkerOutcome } from "../protocol/work.ts";
@@ -83,7 +83,7 @@ export function openTalk(context: WorkerContext, rules: WorkerRules): WorkerCont
 /** Takes the conversation's end. */
 export function takeAnswer(context: WorkerContext, outcome: ConversationOutcome): WorkerContext {
   const { spend, turns, toolCalls, at } = outcome;
-  const told = { ...context, spend: sum(context.spend, spend), turns, toolCalls: context.toolCalls + toolCalls, now: at };
+  const told = { ...context, spend: addTotals(context.spend, spend), turns, toolCalls: context.toolCalls + toolCalls, now: at };
   if (outcome.kind === "failed") return { ...told, failure: outcome.failure };
   const reason = gaveUpReason(outcome.text);
   if (reason !== undefined) return { ...told, failure: failure("WorkerGaveUp", reason) };
@@ -203,19 +203,6 @@ function continued(context: WorkerContext, talk: ConversationInput): Conversatio
     { role: "user" as const, content: [{ type: "text" as const, text }, ...toldBlocks(context)] },
   ];
   return { ...talk, messages, firstTurn: context.turns + 1, at: context.now };
-}
-
-function sum(a: SpendTotals, b: SpendTotals): SpendTotals {
-  return {
-    usd: a.usd + b.usd,
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
-    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
-    turns: a.turns + b.turns,
-    estimatedUsd: a.estimatedUsd + b.estimatedUsd,
-    unpricedTurns: a.unpricedTurns + b.unpricedTurns,
-  };
 }
 
 const NOTHING: WorkerInput = {

@@ -74,3 +74,17 @@ export function addLostTurns(totals: SpendTotals, turn: TurnSpend, times: number
   const estimate = { usage: { ...turn.usage, estimated: true }, usd: turn.usd };
   return Array.from({ length: times }).reduce<SpendTotals>((sum) => addTurn(sum, estimate), totals);
 }
+
+/** Adds two totals, field by field. */
+export function addTotals(a: SpendTotals, b: SpendTotals): SpendTotals {
+  return {
+    usd: a.usd + b.usd,
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
+    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
+    turns: a.turns + b.turns,
+    estimatedUsd: a.estimatedUsd + b.estimatedUsd,
+    unpricedTurns: a.unpricedTurns + b.unpricedTurns,
+  };
+}

@@ -133,7 +133,7 @@ describe("paths", () => {
     expect(Object.values(decide(rule, path))).toEqual(expected);
   });
 
-  it.each(["../a", "/etc/passwd", "a/../../b", "", "a\0b", "/proc/self/root/work/a"])(
+  it.each(["../a", "/etc/passwd", "a/../../b", "", "a\0b", "/proc/self/root/srv/a"])(
     "outside are denied by themselves: %j",
     (path) => {
       expect(permit(onPath("read", path), { ...none, allow: ["read"] }, { root: "/work" }).decision).toBe("deny");
@@ -142,13 +142,13 @@ describe("paths", () => {
 
   it("may be absolute below the root", () => {
     const rules = { allow: ["read"], ask: [], deny: ["read(.env*)"] };
-    expect(permit(onPath("read", "/work/copy/a"), rules, { root: "/work/copy" }).decision).toBe("allow");
-    expect(permit(onPath("read", "/work/copy/x/../.env"), rules, { root: "/work/copy/" })).toEqual({
+    expect(permit(onPath("read", "/srv/copy/a"), rules, { root: "/srv/copy" }).decision).toBe("allow");
+    expect(permit(onPath("read", "/srv/copy/x/../.env"), rules, { root: "/srv/copy/" })).toEqual({
       decision: "deny",
       rule: "read(.env*)",
     });
-    expect(permit(onPath("read", "/work/copy-2/a"), rules, { root: "/work/copy" }).decision).toBe("deny");
-    expect(permit(onPath("read", "/work/copy/a"), rules).decision).toBe("deny");
+    expect(permit(onPath("read", "/srv/copy-2/a"), rules, { root: "/srv/copy" }).decision).toBe("deny");
+    expect(permit(onPath("read", "/srv/copy/a"), rules).decision).toBe("deny");
   });
 
   it("of searches are the folder searched", () => {
