@@ -77,8 +77,12 @@ export interface Failure {
   readonly cause?: Failure;
 }
 
-/** Makes a failure; `retryable` comes from the table. */
-export function failure(code: FailureCode, message: string, more: Pick<Failure, "retryAfterMs" | "cause"> = {}): Failure {
+/** Makes a failure; `retryable` comes from the table, unless a fault is known to last until a person mends it. */
+export function failure(
+  code: FailureCode,
+  message: string,
+  more: Partial<Pick<Failure, "retryable" | "retryAfterMs" | "cause">> = {},
+): Failure {
   return { code, message, retryable: FAILURES[code].retryable, ...more };
 }
 

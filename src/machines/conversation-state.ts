@@ -335,7 +335,9 @@ function takeAnswer(context: ConversationContext, text: string, { decode }: Conv
 
 function afterFailure(context: ConversationContext, why: Failure, { policy }: ConversationRules): ConversationContext {
   const step = nextTurnStep(policy, why.code, context.tried);
-  if (step?.do === "again") {
+  // A fault that only a person can mend (an unknown host, say) is tried once more, in case it was a passing one.
+  const isLasting = !why.retryable && FAILURES[why.code].retryable;
+  if (step?.do === "again" && !(isLasting && context.tried > 0)) {
     const drawn = draw(context.seed);
     const waitMs = Math.max(why.retryAfterMs ?? 0, waitBetween(step.waitMs, drawn.value));
     const seeded = { ...context, seed: drawn.next, failure: why, tried: context.tried + 1 };
@@ -344,7 +346,7 @@ function afterFailure(context: ConversationContext, why: Failure, { policy }: Co
       : { ...seeded, wakeAt: context.now + waitMs, verdict: "wait" };
   }
   const row = policy.table[why.code];
-  const mendable = FAILURES[why.code].level === "run" || (row.then === "suspend" && row.attempt.length === 0);
+  const mendable = isLasting || FAILURES[why.code].level === "run" || (row.then === "suspend" && row.attempt.length === 0);
   return mendable ? { ...context, failure: why, tried: context.tried + 1, verdict: "hold" } : fail(context, why);
 }
 

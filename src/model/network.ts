@@ -2,8 +2,8 @@
 import { failure, type Failure } from "../core/failure.ts";
 
 const STALLED = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
-const UNKNOWN_HOST = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_NODATA", "EAI_NONAME"]);
-const UNREACHABLE = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
+const UNKNOWN_HOST = new Set(["ENOTFOUND", "EAI_NODATA", "EAI_NONAME"]);
+const UNREACHABLE = new Set(["EHOSTUNREACH", "ENETUNREACH", "EAI_AGAIN", "ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
 const BROKEN_OFF = new Set([
   "ECONNRESET",
   "EPIPE",
@@ -32,8 +32,8 @@ export function networkFailure(thrown: unknown, host: string): Failure {
   if (code === undefined && names.has("APIError"))
     return failure("ServerFault", `${host} broke its answer off with an error it did not explain.`);
   if (code === undefined) return failure("StreamCut", `The answer of ${host} was cut: the connection broke.`);
-  if (UNKNOWN_HOST.has(code))
-    return failure("NetworkFault", `The host ${host} is not known (${code}). Check the baseURL and the network.`);
+  if (UNKNOWN_HOST.has(code)) return lasting(`The host ${host} is not known (${code}). Check the baseURL and the network.`);
+  if (code === "ECONNREFUSED") return lasting(`${host} refuses connections (${code}). Check that it runs, and its port.`);
   if (UNREACHABLE.has(code))
     return failure(
       "NetworkFault",
@@ -41,9 +41,12 @@ export function networkFailure(thrown: unknown, host: string): Failure {
     );
   if (BROKEN_OFF.has(code)) return failure("NetworkFault", `The connection to ${host} broke off (${code}).`);
   if (CERTIFICATE.test(code))
-    return failure("NetworkFault", `The certificate of ${host} is not trusted (${code}). Check NODE_EXTRA_CA_CERTS and proxies.`);
+    return lasting(`The certificate of ${host} is not trusted (${code}). Check NODE_EXTRA_CA_CERTS and proxies.`);
   return failure("NetworkFault", `The connection to ${host} failed (${code.replaceAll(/[^\w-]/g, "").slice(0, 40)}).`);
 }
+
+/** A fault that stays until somebody mends it; it is tried once more, then a person has to look. */
+const lasting = (message: string): Failure => failure("NetworkFault", message, { retryable: false });
 
 /** fetch gives no code for a refused redirect; the hint changes only the words. */
 function refusedRedirect(chain: readonly unknown[]): string {

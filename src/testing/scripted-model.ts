@@ -16,7 +16,14 @@ export type ScriptedAnswer =
   | { readonly json: Json }
   | { readonly calls: readonly { readonly tool: string; readonly input: Json; readonly id?: string }[]; readonly text?: string }
   | { readonly stop: StopReason; readonly text?: string }
-  | { readonly fail: FailureCode; readonly message?: string; readonly retryAfterMs?: number; readonly usage?: Partial<Usage> };
+  | {
+      readonly fail: FailureCode;
+      readonly message?: string;
+      /** False: only a person can mend it. @default as the code has it */
+      readonly retryable?: boolean;
+      readonly retryAfterMs?: number;
+      readonly usage?: Partial<Usage>;
+    };
 
 /** Answers of a conversation: one for all turns, one a turn, or made from the request. */
 export type Script =
@@ -65,7 +72,8 @@ export function scriptedOutcome(answer: ScriptedAnswer, request: TurnRequest): T
   };
   const usd = choice.price && costOf(usage, choice.price);
   if (typeof answer === "object" && "fail" in answer) {
-    const more = answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs };
+    const { retryable, retryAfterMs } = answer;
+    const more = { ...(retryable === undefined ? {} : { retryable }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     const why = failure(answer.fail, answer.message ?? `scripted ${answer.fail}`, more);
     const paid = answer.usage && { ...usage, ...answer.usage };
     return {

@@ -27,6 +27,15 @@ describe("a failing turn", () => {
     expect(talk.outcome).toMatchObject({ kind: "finished", turns: 1 });
   });
 
+  it("of a kind that only a person can mend is tried once more, then held", () => {
+    const talk = new TalkByHand();
+    talk.answer({ fail: "NetworkFault", retryable: false });
+    expect(talk.state).toBe("waiting");
+    talk.hands.wake();
+    talk.answer({ fail: "NetworkFault", retryable: false });
+    expect(talk.state).toBe("held");
+  });
+
   it("waits as long as the other side wants", () => {
     const talk = new TalkByHand();
     talk.answer({ fail: "RateLimited", retryAfterMs: 600_000 });
