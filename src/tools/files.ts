@@ -1,10 +1,10 @@
-// The file tools, on the official toolset: read, write, edit, glob, grep. Bound to one workspace copy per call.
+// The file tools, bound to one workspace copy per call: read, write, edit and grep on the official toolset, glob on tinyglobby.
 //   F1  Nothing outside the root is read, written or named; links count by where they lead.
 //   F2  Deny rules hold for real paths, and for what a search finds.
 //   F3  The model sees workspace-relative paths only.
 // Left open: between the check and the use a process inside the workspace could swap a folder for a link. Only bash can
 // do that, and bash alone can do more; a sandbox has to hold both.
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { messageOf } from "../core/errors.ts";
@@ -88,12 +88,46 @@ function globTool(rules: PermissionRules): Tool {
       path: z.string().optional().describe("Folder to look in. Default: the whole workspace."),
     }),
     run: (input, environment) =>
-      onPlace({ name: "glob", path: input.path ?? ".", rules, environment }, async (use, place) => {
+      onPlace({ name: "glob", path: input.path ?? ".", rules, environment }, async (_use, place) => {
         await refuseSpecial("glob", place);
-        // In a fresh copy all files are equally new; by path the answer is the same every time.
-        return ok(byFile((await use({ ...input, path: place.real })).split("\n")).join("\n"));
+        const found = await filesMatching(input.pattern, place);
+        const shown = found.filter((file) => deniedBy(rules, { tool: "glob", path: file }) === null);
+        const more = shown.length > MOST_FILES ? [`(${shown.length - MOST_FILES} more files; use a narrower pattern)`] : [];
+        return ok(shown.length > 0 ? [...shown.slice(0, MOST_FILES), ...more].join("\n") : "no matches");
       }),
   });
+}
+
+/** Workspace-relative paths, sorted. The official tool rests on Node's own glob, which warns of itself on Node 22. */
+async function filesMatching(pattern: string, place: Place): Promise<readonly string[]> {
+  const words = pattern.split(/[\\/]/);
+  if (pattern.startsWith("/") || words.includes("..") || /^[A-Za-z]:/.test(pattern))
+    throw new Refusal(`glob: the pattern ${JSON.stringify(pattern.slice(0, 200))} leads outside; use one relative to path`);
+  const { glob } = await import("tinyglobby");
+  const found = await glob(pattern, {
+    cwd: place.real,
+    dot: true,
+    onlyFiles: true,
+    followSymbolicLinks: false,
+    expandDirectories: false,
+    ignore: ["**/.git/**", "**/node_modules/**"],
+  });
+  // A pattern that spells out a linked folder is followed all the same; what lies behind a link is left out here.
+  const folders = new Map<string, Promise<boolean>>();
+  const isPlain = (folder: string): Promise<boolean> => {
+    const real = path.join(place.real, folder);
+    const known =
+      folders.get(folder) ??
+      realpath(real).then(
+        (target) => target === real,
+        () => false,
+      );
+    folders.set(folder, known);
+    return known;
+  };
+  const plain = await Promise.all(found.map((file) => isPlain(path.dirname(file))));
+  const inside = found.filter((_file, at) => plain[at]);
+  return inside.map((file) => (place.relative === "." ? file : `${place.relative}/${file}`)).toSorted();
 }
 
 function grepTool(rules: PermissionRules): Tool {
@@ -121,6 +155,9 @@ function byFile(lines: readonly string[]): readonly string[] {
   const fileOf = (line: string): string => (/^[[(…]/.test(line) ? "\uffff" : (line.split(/:\d+:/, 1)[0] ?? line));
   return lines.toSorted((a, b) => (fileOf(a) < fileOf(b) ? -1 : fileOf(a) > fileOf(b) ? 1 : 0));
 }
+
+/** Most files that glob lists. */
+const MOST_FILES = 200;
 
 interface FileCall {
   readonly name: string;
