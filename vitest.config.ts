@@ -14,6 +14,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
     isolate: false,
+    maxWorkers: "100%",
     testTimeout: 20_000,
   },
 });
