@@ -53,7 +53,7 @@ export interface Stage {
 }
 
 /** Scripted speed in ms: quick enough to watch, slow enough to follow. */
-const PACE = { firstByteMs: 300, perTokenMs: 1.5 };
+const PACE = { firstByteMs: 200, perTokenMs: 0.75 };
 /** Longest run of the application's tests, in ms. */
 const TEST_TIME_MS = 60_000;
 
