@@ -2,7 +2,7 @@
 //   C1  Histories only grow, parameters never change: thinking blocks and caches are bound to the exact prefix.
 //   C2  A tool runs only for a complete answer that stopped for tools; each call gets exactly one result.
 //   C3  Every turn is booked, also failed and lost ones, before its answer is used.
-//   C4  Every loop is bounded: turns, tool calls, repairs, pauses, equal calls.
+//   C4  Every loop is bounded: turns, tool calls, time, repairs, pauses, equal calls.
 import { FAILURES, failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { digestOf, stableStringify } from "../core/json.ts";
@@ -37,7 +37,8 @@ export interface ConversationInput {
   readonly permissions: PermissionRules;
   /** `asked`: each turn's worst case is asked of the parent first. Else money it may use in USD, null for no limit. */
   readonly allowanceUsd: number | null | "asked";
-  readonly limits: { readonly turns: number; readonly toolCalls: number };
+  /** `elapsedMs`: after it no tool is run any more, counted in host time from `at`. @default no limit */
+  readonly limits: { readonly turns: number; readonly toolCalls: number; readonly elapsedMs?: number };
   /** Most repair turns for an answer that does not fit its format. */
   readonly repairs: number;
   /** Host time of the start, ms. */
@@ -312,7 +313,9 @@ function afterAnswer(
 
 function takeCalls(context: ConversationContext, blocks: readonly AssistantBlock[]): ConversationContext {
   const calls = blocks.filter((block) => block.type === "tool_use");
-  const { toolCalls, turns } = context.limits;
+  const { toolCalls, turns, elapsedMs = Number.POSITIVE_INFINITY } = context.limits;
+  if (context.now - context.at > elapsedMs)
+    return fail(context, failure("WorkerTimeout", `There was no answer after ${Math.round(elapsedMs / 60_000)} minutes.`));
   if (context.toolCalls + calls.length > toolCalls)
     return fail(context, failure("WorkerLooping", `More than ${toolCalls} tool calls were asked for.`));
   if (context.turn - (context.firstTurn ?? 1) + 1 >= turns)
