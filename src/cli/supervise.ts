@@ -4,11 +4,11 @@
 //   S2  A reader of stdout that has gone (EPIPE) stops the run cleanly, too: nobody would see what it spends.
 //   S3  With `json`, stdout carries JSON lines only and stderr nothing.
 import { existsSync } from "node:fs";
-import path from "node:path";
 import { messageOf } from "../core/errors.ts";
 import type { RunContext } from "../machines/run-state.ts";
 import type { Ask } from "../protocol/command.ts";
 import type { Run, RunResult } from "../run/run.ts";
+import { resultTree } from "../workspace/copy-workspace.ts";
 import { askText } from "./ask-text.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import { isInteractive, SIGNAL_CODES } from "./io.ts";
@@ -71,7 +71,7 @@ export function reporterKind(flags: { readonly json?: boolean; readonly plain?: 
 
 /** The folder with all files of a run as it left them; null when there is none. */
 export function resultFolderOf(run: string, { store }: Pick<Place, "store">): string | null {
-  const folder = path.join(store, "runs", run, "result", "tree");
+  const folder = resultTree({ state: store, run });
   return existsSync(folder) ? folder : null;
 }
 

@@ -53,6 +53,16 @@ export function copyWorkspace(options: CopyWorkspaceOptions): WorkspacePort {
   };
 }
 
+/** Where the result folder of a run is (or would be), with all files as the run left them. */
+export const resultTree = ({ state, run }: { readonly state: string; readonly run: string }): string =>
+  treeIn(resultIn(state, run));
+
+const folderOf = (state: string, run: string): string => path.join(state, "runs", safeName(run));
+
+const resultIn = (state: string, run: string): string => path.join(folderOf(state, run), "result");
+
+const treeIn = (folder: string): string => path.join(folder, "tree");
+
 /** What the methods share: places, contents, and the base of each run. */
 interface Desk {
   readonly source: string;
@@ -72,7 +82,7 @@ function deskOf(options: CopyWorkspaceOptions): Desk {
     throw new QuatrainError("BadOption", `The state of a workspace can't be kept in ${source} itself. Name another folder.`);
   const limits = { ...defaultLimits, ...options.limits };
   const objects = objectsIn(path.join(state, "objects"));
-  const runFolder = (run: string): string => path.join(state, "runs", safeName(run));
+  const runFolder = (run: string): string => folderOf(state, run);
   // The first attempts of a run start at once: they share one capture.
   const captures = new Map<string, Promise<Materials>>();
 
@@ -90,7 +100,7 @@ function deskOf(options: CopyWorkspaceOptions): Desk {
     limits,
     runFolder,
     attemptFolder: (run, attempt) => path.join(runFolder(run), "attempts", safeName(attempt)),
-    resultFolder: (run) => path.join(runFolder(run), "result"),
+    resultFolder: (run) => resultIn(state, run),
     base(run) {
       const known = captures.get(run);
       if (known) return known;
@@ -143,7 +153,7 @@ async function integrate(
   const { tree, conflicts } = await pileOf(materials, options.changes);
   const files = difference(materials.base, tree);
   const folder = desk.resultFolder(options.run);
-  const root = path.join(folder, "tree");
+  const root = treeIn(folder);
   await privateFolder(folder);
   // The list goes first and comes last: with a list there is always the whole tree that belongs to it.
   await rm(path.join(folder, "changes.json"), { force: true });
@@ -158,7 +168,7 @@ async function apply(desk: Desk, run: string): Promise<{ readonly files: readonl
   if (text === undefined)
     throw new WorkspaceError("ResultMissing", `Run ${run} has no result to apply. Integrate its changes first.`);
   const files = parseChanges(text, file);
-  await applyChanges(files, { from: path.join(desk.resultFolder(run), "tree"), target: desk.source });
+  await applyChanges(files, { from: treeIn(desk.resultFolder(run)), target: desk.source });
   return { files: files.map((change) => change.path) };
 }
 
