@@ -37,7 +37,7 @@ function remember(memory: PlainMemory, event: NumberedEvent): PlainMemory {
 }
 
 type Among<T extends string> = Extract<NumberedEvent, { readonly type: T }>;
-type OfConversation = Among<`turn.${string}` | `tool.${string}` | "conversation.held">;
+type OfConversation = Among<`turn.${string}` | `tool.${string}` | "conversation.held" | "answer.repairing">;
 type OfTask = Among<`task.${string}`>;
 
 /** What a line says about an event, without its time. */
@@ -128,7 +128,9 @@ function conversationTexts(event: OfConversation, who: string): readonly string[
       return [`${who} turn ${event.turn} failed (${failureText(event.failure)})${again}`];
     }
     case "turn.lost":
-      return [`${who} a turn was lost when the run stopped and is paid again (${moneyText(event.usd)})`];
+      return [`${who} ${LOST[event.why]} (${moneyText(event.usd ?? 0)}${event.estimated ? ", estimated" : ""})`];
+    case "answer.repairing":
+      return [`${who} answer goes back (${plural(event.issues.length, "issue")}): ${safe(event.issues.join(" "), 300)}`];
     case "tool.started":
       return [`${who} ${safe(event.summary)}`];
     case "tool.finished":
@@ -155,3 +157,9 @@ const because = (failure: Failure | null): string => (failure === null ? "" : ` 
 const changesText = (changes: readonly string[]): string => (changes.length === 0 ? "" : `, with ${safe(changes.join(", "))}`);
 const inTime = ({ at, wakeAt }: { readonly at: number; readonly wakeAt: number }): string =>
   wakeAt <= at ? "at once" : `in ${durationText(wakeAt - at)}`;
+
+const LOST = {
+  crash: "a turn was lost when the run stopped and is paid again",
+  stopped: "a turn came back after its work was stopped; it is paid",
+  unbilled: "a turn was stopped and no bill came; its worst case is booked",
+} as const;

@@ -14,8 +14,9 @@ import { childOf, liveAttempt } from "./run-state.ts";
 import type { Account, RunContext } from "./run-state.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
+import { lostTurns, turnEnd } from "./turn-events.ts";
 
-const NO_MONEY: Account = { usd: 0, reservedUsd: 0, inFlight: false };
+const NO_MONEY: Account = { usd: 0, reservedUsd: 0, inFlight: false, turn: 0, model: "" };
 /** Share of the budget that the synthesis may set aside at most, and the prompt it is reckoned with, in characters. */
 const SYNTHESIS_SHARE = 0.25;
 const SYNTHESIS_CHARACTERS = 40_000;
@@ -45,7 +46,7 @@ export const isInFlight = (context: RunContext): boolean => Object.values(contex
 
 /** A turn goes out. */
 export function startTurn(context: RunContext, { from, turn, model, reservedUsd, at }: Message<"turn.started">): Step {
-  const account = { ...accountOf(context, from), reservedUsd, inFlight: true };
+  const account = { ...accountOf(context, from), reservedUsd, inFlight: true, turn, model };
   const next = { ...setAccount(context, from, account), now: at, calls: countTurn(context, from, turn) };
   return step(next, emit(next, { type: "turn.started", conversation: from, turn, model }));
 }
@@ -53,29 +54,10 @@ export function startTurn(context: RunContext, { from, turn, model, reservedUsd,
 /** A turn came back, well or not. */
 export function endTurn(context: RunContext, message: Message<"turn.completed"> | Message<"turn.failed">): Step {
   const { from, turn, usage, usd, lost, at } = message;
+  const { model } = accountOf(context, from);
   const booked = book({ ...context, now: at }, { from, usage, usd, lost });
-  const costUsd = usage ? usd : 0;
-  const lostEvents = usage && lost > 0 ? [emit(booked, { type: "turn.lost", conversation: from, usd: (usd ?? 0) * lost })] : [];
-  const event =
-    message.type === "turn.completed"
-      ? emit(booked, {
-          type: "turn.completed",
-          conversation: from,
-          turn,
-          model: message.model,
-          stop: message.stop,
-          usd,
-          ...tokens(message.usage),
-        })
-      : emit(booked, {
-          type: "turn.failed",
-          conversation: from,
-          turn,
-          failure: message.failure,
-          usd: costUsd,
-          wakeAt: message.wakeAt,
-        });
-  return sequence(step(booked, ...lostEvents, event), fund);
+  const before = lostTurns({ from, turn, model, why: "crash", usage, usd, times: lost });
+  return sequence(step(booked, ...[...before, turnEnd(message, model)].map((event) => emit(booked, event))), fund);
 }
 
 /** A stopped turn came to its end: its cost is booked, its reservation is free. */
@@ -86,7 +68,14 @@ export function settleOrphan(context: RunContext, orphan: EffectOrphaned): Step 
   // It was sent, and nobody knows what came of it.
   if (orphan.performed && orphan.value === undefined)
     return sequence(step(context, stop), (next) => estimateBill(next, from, orphan.at));
-  const booked = book({ ...context, now: orphan.at }, { from, ...billOf(orphan.value) });
+  const bill = billOf(orphan.value);
+  const { turn, model } = accountOf(context, from);
+  const booked = book({ ...context, now: orphan.at }, { from, ...bill });
+  const { usage, usd } = bill;
+  const lost = [
+    ...lostTurns({ from, turn, model, why: "crash", usage, usd, times: bill.lost }),
+    ...lostTurns({ from, turn, model, why: "stopped", usage, usd, times: 1 }),
+  ].map((event) => emit(booked, event));
   const charged = chargeLate(closeAccount(booked, from), from, booked.spend.usd - context.spend.usd);
   const dropped = emit(charged, {
     type: "letter.dropped",
@@ -94,7 +83,7 @@ export function settleOrphan(context: RunContext, orphan: EffectOrphaned): Step 
     what: "modelTurn",
     reason: "its actor was stopped; its cost is booked",
   });
-  return sequence(step(charged, stop, ...(orphan.performed ? [dropped] : [])), fund);
+  return sequence(step(charged, stop, ...lost, ...(orphan.performed ? [dropped] : [])), fund);
 }
 
 /** Waits for the bill of a turn that was stopped in flight (M4). */
@@ -118,13 +107,16 @@ export function closeBooks(context: RunContext, from: string): Step {
 /** No bill came: the worst case is booked. */
 export function estimateBill(context: RunContext, from: string, at: number): Step {
   const now = Math.max(context.now, at);
-  const { inFlight, reservedUsd } = accountOf(context, from);
+  const { inFlight, reservedUsd, turn, model } = accountOf(context, from);
   if (!inFlight) return step({ ...context, now });
   const usd = reservedUsd > 0 ? reservedUsd : null;
   const booked = book({ ...context, now }, { from, usage: NO_USAGE, usd, lost: 0 });
   const charged = chargeLate(closeAccount(booked, from), from, reservedUsd);
+  const lost = lostTurns({ from, turn, model, why: "unbilled", usage: NO_USAGE, usd, times: 1 }).map((event) =>
+    emit(booked, event),
+  );
   const reason = "its actor was stopped and no bill came; its worst case is booked";
-  return sequence(step(charged, emit(charged, { type: "letter.dropped", from, what: "modelTurn", reason })), fund);
+  return sequence(step(charged, ...lost, emit(charged, { type: "letter.dropped", from, what: "modelTurn", reason })), fund);
 }
 
 /** A turn asks for its worst case. */
@@ -204,7 +196,7 @@ function book(
   const spend = usage ? addLostTurns(addTurn(context.spend, { usage, usd }), { usage, usd }, lost) : context.spend;
   const account = accountOf(context, from);
   const usedUsd = spend.usd - context.spend.usd;
-  return setAccount({ ...context, spend }, from, { usd: account.usd + usedUsd, reservedUsd: 0, inFlight: false });
+  return setAccount({ ...context, spend }, from, { ...account, usd: account.usd + usedUsd, reservedUsd: 0, inFlight: false });
 }
 
 /** The name of the wait for a bill: an attempt is stopped once, a conversation of the run once a try. */
@@ -238,8 +230,6 @@ const field = (value: unknown, name: string): unknown =>
 
 const isUsage = (value: unknown): value is Usage =>
   typeof field(value, "inputTokens") === "number" && typeof field(value, "outputTokens") === "number";
-
-const tokens = ({ inputTokens, outputTokens, cacheReadTokens }: Usage) => ({ inputTokens, outputTokens, cacheReadTokens });
 
 const othersReserved = (context: RunContext, from: string): boolean =>
   Object.entries(context.accounts).some(([name, account]) => name !== from && account.reservedUsd > 0);

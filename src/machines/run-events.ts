@@ -75,7 +75,9 @@ export function relay(context: RunContext, event: { readonly type: string }): St
         summary: message.summary,
       });
     case "answer.repairing":
-      return message.from === "plan" ? announce(next, { type: "plan.repairing", issues: [...message.issues] }) : step(next);
+      return message.from === "plan"
+        ? announce(next, { type: "plan.repairing", issues: [...message.issues] })
+        : announce(next, { type: "answer.repairing", conversation: message.from, issues: [...message.issues] });
     case "conversation.held":
       return announce(next, { type: "conversation.held", conversation: message.from, failure: message.failure });
     case "worker.progressed": {

@@ -98,6 +98,9 @@ export interface Account {
   readonly reservedUsd: number;
   /** True between `turn.started` and the end of that turn, or its orphan. */
   readonly inFlight: boolean;
+  /** The turn sent last and its model; "" before the first. */
+  readonly turn: number;
+  readonly model: string;
 }
 
 /** The orchestrator's context. */

@@ -173,7 +173,10 @@ function finish(
   const next = { ...context, queue: settled, reports: context.reports.with(position, report) };
   const durationMs = Math.max(0, at - (queue.tasks[position]?.startedAt ?? at));
   const files = report.changes.files.map(({ path }) => path);
-  return step(next, emit(next, { type: "task.finished", task, attempt, summary: report.summary, files, usd, durationMs }));
+  return step(
+    next,
+    emit(next, { type: "task.finished", task, attempt, summary: report.summary, files, usd, durationMs, outputBytes: bytes }),
+  );
 }
 
 function decide(context: RunContext, { live, why }: { readonly live: Attempt; readonly why: Failure }, rules: RunRules): Step {

@@ -55,6 +55,15 @@ const attempt = z.number().int().positive();
 const reason = z.string();
 /** The fields of every event: host time in ms. */
 const at = z.number();
+/** Tokens of one turn by price class, as `Usage` has them: an event of a turn is a usage. */
+const tokens = {
+  inputTokens: z.number(),
+  outputTokens: z.number(),
+  cacheReadTokens: z.number(),
+  cacheWrite5mTokens: z.number(),
+  cacheWrite1hTokens: z.number(),
+  estimated: z.boolean(),
+};
 const event = <const T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
   z.object({ type: z.literal(type), at, ...shape });
 
@@ -88,6 +97,7 @@ export const RunEvent = z.discriminatedUnion("type", [
     files: z.array(z.string()),
     usd: z.number(),
     durationMs: z.number(),
+    outputBytes: z.number(),
   }),
   event("task.failed", { task, attempt, failure: FailureData }),
   event("task.skipped", { task, failure: FailureData }),
@@ -99,9 +109,7 @@ export const RunEvent = z.discriminatedUnion("type", [
     model: z.string(),
     stop: z.string(),
     usd: z.number().nullable(),
-    inputTokens: z.number(),
-    outputTokens: z.number(),
-    cacheReadTokens: z.number(),
+    ...tokens,
   }),
   event("turn.failed", {
     conversation: z.string(),
@@ -109,8 +117,19 @@ export const RunEvent = z.discriminatedUnion("type", [
     failure: FailureData,
     usd: z.number().nullable(),
     wakeAt: z.number().nullable(),
+    model: z.string(),
+    billed: z.boolean(),
+    ...tokens,
   }),
-  event("turn.lost", { conversation: z.string(), usd: z.number() }),
+  event("turn.lost", {
+    conversation: z.string(),
+    usd: z.number().nullable(),
+    turn: z.number(),
+    model: z.string(),
+    why: z.enum(["crash", "stopped", "unbilled"]),
+    ...tokens,
+  }),
+  event("answer.repairing", { conversation: z.string(), issues: z.array(z.string()) }),
   event("tool.started", { conversation: z.string(), tool: z.string(), summary: z.string() }),
   event("tool.finished", { conversation: z.string(), tool: z.string(), ok: z.boolean(), summary: z.string() }),
   event("conversation.held", { conversation: z.string(), failure: FailureData }),

@@ -90,7 +90,7 @@ describe("money", () => {
   it("of lost turns is booked as an estimate", () => {
     const run = withBudget(1, planOf({ a: {} }));
     run.hands.answer("t1#1", "done", 2);
-    expect(run.all("turn.lost")).toHaveLength(1);
+    expect(run.all("turn.lost")).toHaveLength(2);
     const { spend } = run.context;
     expect(spend.turns).toBe(3);
     expect(spend.estimatedUsd).toBeCloseTo((spend.usd * 2) / 3, 12);

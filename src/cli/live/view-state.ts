@@ -111,6 +111,7 @@ export function seeEvent(seen: ViewState, event: NumberedEvent): ViewState {
     case "tool.started":
     case "tool.finished":
     case "conversation.held":
+    case "answer.repairing":
       return seeTurn(seen, event);
     case "route.decided":
     case "plan.repairing":
@@ -153,7 +154,10 @@ function seeTask(seen: ViewState, event: Among<`task.${string}`>): ViewState {
   }
 }
 
-function seeTurn(seen: ViewState, event: Among<`turn.${string}` | `tool.${string}` | "conversation.held">): ViewState {
+function seeTurn(
+  seen: ViewState,
+  event: Among<`turn.${string}` | `tool.${string}` | "conversation.held" | "answer.repairing">,
+): ViewState {
   switch (event.type) {
     case "turn.started": {
       const next = doing(seen, event.conversation, { step: "thinking", until: null });
@@ -170,7 +174,9 @@ function seeTurn(seen: ViewState, event: Among<`turn.${string}` | `tool.${string
         { tokens: 0, usd: event.usd ?? 0, turns: 0 },
       );
     case "turn.lost":
-      return spend(seen, event.conversation, { tokens: 0, usd: event.usd, turns: 0 });
+      return spend(seen, event.conversation, { tokens: 0, usd: event.usd ?? 0, turns: 0 });
+    case "answer.repairing":
+      return doing(seen, event.conversation, { step: "repairing", until: null });
     case "tool.started":
       return doing(seen, event.conversation, { step: `acting(${event.tool})`, until: null });
     case "tool.finished":
