@@ -24,6 +24,7 @@ export type { Ask, PermissionRules } from "./protocol/command.ts";
 export { EVENT_SCHEMA, RunEvent } from "./protocol/run-event.ts";
 export type { NumberedEvent, Outcome } from "./protocol/run-event.ts";
 export type { TaskResult } from "./machines/run-events.ts";
+export type { Ledger, LedgerLine } from "./model/ledger.ts";
 export type { SpendTotals } from "./protocol/spend.ts";
 export type { TurnDelta } from "./protocol/turn.ts";
 

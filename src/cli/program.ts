@@ -87,6 +87,7 @@ function addRecorded(program: Command, io: Io, keep: Keep): void {
     .action(async (flags: object) => keep(async () => (await import("./commands/runs.ts")).runsCommand(flags, io))());
   withPlace(program.command("show").description("show a run without working on it").argument("<run>", "id of the run"))
     .option("--json", "one JSON line")
+    .option("--cost", "where the money went")
     .action(async (id: string, flags: object) =>
       keep(async () => (await import("./commands/show.ts")).showCommand(id, flags, io))(),
     );

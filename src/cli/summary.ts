@@ -2,6 +2,7 @@
 import { plainText } from "../core/text.ts";
 import type { RunResult, TaskResultOf } from "../run/run.ts";
 import type { Worker } from "../workers/define-worker.ts";
+import { costSummary } from "./cost-text.ts";
 import { failureText } from "./messages.ts";
 import { countText, durationText, fitToCells, cellsOf, moneyText, plural, safe } from "./words.ts";
 
@@ -26,6 +27,7 @@ export function summaryLines(result: RunResult, extras: SummaryExtras): readonly
     taskLines(result.tasks),
     conflictLines(result),
     fileLines(result, extras),
+    costSummary(result.ledger),
     nextLines(extras),
   ];
   return parts.filter((part) => part.length > 0).flatMap((part, at) => (at === 0 ? part : ["", ...part]));

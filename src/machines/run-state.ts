@@ -161,17 +161,20 @@ export interface RunRules {
 const NO_CALL: CallState = { tried: 0, turns: 0, choice: null };
 const NO_MODEL: ModelChoice = { endpoint: "default", model: "", effort: null, maxTokens: 0, price: null };
 
+/** The models of a run that was given none. */
+export const NO_MODELS: RunModels = {
+  orchestrator: NO_MODEL,
+  router: NO_MODEL,
+  worker: NO_MODEL,
+  tiers: { haiku: NO_MODEL, sonnet: NO_MODEL, opus: NO_MODEL },
+};
+
 const NOTHING: RunInput = {
   runId: "run",
   request: "",
   mode: "auto",
   plan: null,
-  models: {
-    orchestrator: NO_MODEL,
-    router: NO_MODEL,
-    worker: NO_MODEL,
-    tiers: { haiku: NO_MODEL, sonnet: NO_MODEL, opus: NO_MODEL },
-  },
+  models: NO_MODELS,
   options: {
     concurrency: 8,
     review: false,

@@ -9,6 +9,10 @@ export type { DetailedModel, Endpoint, Endpoints, ModelOptions, ModelSpec, OwnPr
 export { adjustChoice, otherModel } from "./adjust.ts";
 
 export { canonicalModel, costOf, limitsOf, priceOf, promptTokensOf, sizeOf, worstCaseUsd, type ModelLimits } from "./prices.ts";
+export { foldLedger, LedgerBook } from "./ledger-fold.ts";
+export { totalsBy } from "./ledger.ts";
+export type { AttemptOutcome, Ledger, LedgerAmounts, LedgerCosts, LedgerLine, LedgerTotal, Purpose } from "./ledger.ts";
+export type { LedgerTerms } from "./ledger-turn.ts";
 export { PRICES, type PriceRow, type PriceTable } from "./price-table.ts";
 
 export { createGovernor, laneOf, signalOf, type Governor, type Place, type PlaceClock } from "./governor.ts";

@@ -98,9 +98,9 @@ export class LedgerBook {
 }
 
 const WHY = {
-  direct: "One worker was asked directly; what a plan and a written answer would have cost, this run can't know.",
+  direct: "One worker was asked directly; what a plan would have cost is not known.",
   late: "A plan was paid for before one worker was asked directly.",
-  planned: "The run was planned; a direct call would not have paid for route, plan and answer.",
+  planned: "A direct call would have spared these; what it would have cost is not known.",
   open: "It is not decided yet whether a plan is needed.",
 } as const;
 

@@ -12,6 +12,8 @@ import type { OrchestratorMachine } from "../machines/orchestrator.ts";
 import { runOutput } from "../machines/run-events.ts";
 import type { RunOutput, TaskResult } from "../machines/run-events.ts";
 import type { RunContext } from "../machines/run-state.ts";
+import type { LedgerBook } from "../model/ledger-fold.ts";
+import type { Ledger } from "../model/ledger.ts";
 import type { Outcome } from "../protocol/run-event.ts";
 import { NO_SPEND } from "../protocol/spend.ts";
 import type { OutputOf } from "../workers/define-plan.ts";
@@ -37,6 +39,8 @@ export type TaskResultOf<W extends readonly Worker[]> = {
 export interface RunResult<W extends readonly Worker[] = readonly Worker[]> extends Omit<RunOutput, "outcome" | "tasks"> {
   readonly outcome: Outcome | "suspended";
   readonly tasks: readonly TaskResultOf<W>[];
+  /** Where the money went, as far as the run got. */
+  readonly ledger: Ledger;
 }
 
 /** What a result is read from. */
@@ -44,6 +48,7 @@ export interface ResultSources {
   readonly id: string;
   readonly actor: Actor<OrchestratorMachine>;
   readonly world: World;
+  readonly book: LedgerBook;
 }
 
 /** The result of a run that came to this end; `suspended` is why it stands still. Never rejects. */
@@ -55,14 +60,15 @@ export async function resultOf(sources: ResultSources, end: HostEnd, suspended: 
   const whole = context ? await wholeTasks(output.tasks, context, sources.world) : [];
   // Outputs were checked by their worker's schema before they were reported; the type says so.
   const tasks = whole as unknown as RunResult["tasks"];
+  const ledger = sources.book.read();
   switch (end.kind) {
     case "done":
-      return { ...output, tasks };
+      return { ...output, tasks, ledger };
     case "error":
-      return { ...output, tasks, outcome: "suspended", failure: failureOf(end.error) };
+      return { ...output, tasks, ledger, outcome: "suspended", failure: failureOf(end.error) };
     case "closed":
     case "crashed":
-      return { ...output, tasks, outcome: "suspended", failure: suspended ?? context?.suspension ?? null };
+      return { ...output, tasks, ledger, outcome: "suspended", failure: suspended ?? context?.suspension ?? null };
     default:
       return unreachable(end);
   }

@@ -10,6 +10,11 @@ import type { Failure } from "../core/failure.ts";
 import type { Host } from "../host/port.ts";
 import type { OrchestratorMachine } from "../machines/orchestrator.ts";
 import { runOutput } from "../machines/run-events.ts";
+import type { RunContext } from "../machines/run-state.ts";
+import { NO_MODELS } from "../machines/run-state.ts";
+import { LedgerBook } from "../model/ledger-fold.ts";
+import type { LedgerTerms } from "../model/ledger-turn.ts";
+import type { Ledger } from "../model/ledger.ts";
 import { Command } from "../protocol/command.ts";
 import type { Ask } from "../protocol/command.ts";
 import type { TurnDelta } from "../protocol/turn.ts";
@@ -38,6 +43,8 @@ export interface Run<W extends readonly Worker[] = readonly Worker[]> {
   /** Never rejects. */
   readonly result: Promise<RunResult<W>>;
   readonly snapshot: SnapshotFrom<OrchestratorMachine>;
+  /** Where the money went so far; `result` has it at the end. */
+  readonly ledger: Ledger;
   readonly actor: Actor<OrchestratorMachine>;
   /** Puts a command into the run's inbox. Throws QuatrainError "BadOption" for what is no command. */
   send(command: Command): void;
@@ -62,9 +69,11 @@ export interface RunParts {
 export function startHandle(parts: RunParts, { asks, signal }: Pick<SharedOptions, "asks" | "signal">): Run {
   const { id, host, world, actor } = parts;
   const log = new EventLog();
+  const book = new LedgerBook({ models: modelsOf(actor) });
   const answer = typeof asks === "function" ? asks : undefined;
   let suspended: Failure | null = null;
   actor.on("*", (event) => {
+    book.add(event);
     log.add(event, host.seq);
     if (event.type === "ask.opened" && answer && !host.replaying) void answerWith(answer, host, event.ask as Ask);
     if (event.type !== "activity.changed") return;
@@ -78,7 +87,7 @@ export function startHandle(parts: RunParts, { asks, signal }: Pick<SharedOption
     signal?.removeEventListener("abort", onAbort);
     await world.close().catch(() => {});
     log.end();
-    return resultOf({ actor, world, id }, end, suspended);
+    return resultOf({ actor, world, id, book }, end, suspended);
   });
   actor.start();
   if (signal?.aborted) onAbort();
@@ -97,6 +106,9 @@ export function startHandle(parts: RunParts, { asks, signal }: Pick<SharedOption
     },
     get snapshot() {
       return actor.getSnapshot();
+    },
+    get ledger() {
+      return book.read();
     },
     send: (command) => host.send(checkCommand(command)),
     stop: async ({ graceMs = 0 } = {}) => {
@@ -121,6 +133,12 @@ export function checkCommand(command: unknown): Command {
 export function answerOpenAsks(run: Run, host: Host, asks: SharedOptions["asks"]): void {
   if (typeof asks === "function") for (const ask of run.asks) void answerWith(asks, host, ask);
 }
+
+/** A machine that broke before its first state has no models, whatever its type says. */
+const modelsOf = (actor: Actor<OrchestratorMachine>): LedgerTerms["models"] => {
+  const context: Partial<RunContext> | undefined = actor.getSnapshot().context;
+  return context?.models ?? NO_MODELS;
+};
 
 async function wholeOutput(actor: Actor<OrchestratorMachine>, { artifacts }: World, task: string): Promise<string> {
   const result = runOutput(actor.getSnapshot().context).tasks.find(({ id }) => id === task);

@@ -10,6 +10,8 @@ import type { RunSummary } from "../../run/open-run.ts";
 import type { Io } from "../io.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { Printer } from "../printer.ts";
+import { ledgerOfRows } from "../../run/open-ledger.ts";
+import { costData, costLines } from "../cost-text.ts";
 import { resultLine } from "../result-line.ts";
 import { placeOf, resumeCommand } from "../settings.ts";
 import type { Place, PlaceFlags } from "../settings.ts";
@@ -17,8 +19,15 @@ import { summaryLines } from "../summary.ts";
 import { resultFolderOf } from "../supervise.ts";
 import { durationText, moneyText, plural, safe } from "../words.ts";
 
+/** Flags of `show`. */
+interface ShowFlags extends PlaceFlags {
+  readonly json?: boolean;
+  /** Where the money went instead of what was done. */
+  readonly cost?: boolean;
+}
+
 /** Shows one run. Exit code 0, however the run ended. Throws QuatrainError "UnknownRun". */
-export async function showCommand(id: string, flags: PlaceFlags & { readonly json?: boolean }, io: Io): Promise<number> {
+export async function showCommand(id: string, flags: ShowFlags, io: Io): Promise<number> {
   const place = placeOf(flags, io);
   const summary = listRuns({ store: place.store }).find((run) => run.id === id);
   if (!summary)
@@ -28,9 +37,11 @@ export async function showCommand(id: string, flags: PlaceFlags & { readonly jso
     );
   const printer = new Printer(io);
   const lines =
-    summary.state === "ended"
-      ? await endedLines(summary, place, flags.json === true)
-      : openLines(summary, place, { json: flags.json === true, now: io.now() });
+    flags.cost === true
+      ? await moneyLines(summary, place, flags.json === true)
+      : summary.state === "ended"
+        ? await endedLines(summary, place, flags.json === true)
+        : openLines(summary, place, { json: flags.json === true, now: io.now() });
   for (const line of lines) printer.line(line);
   await printer.close();
   return 0;
@@ -47,6 +58,17 @@ async function endedLines(summary: RunSummary, place: Place, json: boolean): Pro
     safe(summary.request, 400),
     ...summaryLines(result, { ...extras, applyLater: `${resumeCommand(summary.id, place)} --apply`, budgetUsd }),
   ];
+}
+
+/** The ledger: an ended run's in full, an open one's as far as its rows tell. */
+async function moneyLines(summary: RunSummary, place: Place, json: boolean): Promise<readonly string[]> {
+  const isEnded = summary.state === "ended";
+  const ledger = isEnded
+    ? (await openRun(summary.id, { store: place.store, model: { turn: () => NEVER } }).then((run) => run.result)).ledger
+    : ledgerOfRows(readRows({ file: journalFile(place.store), run: summary.id }));
+  if (json) return [JSON.stringify({ type: "cost", runId: summary.id, state: summary.state, ...costData(ledger) })];
+  const open = "So far, from its journal: which results were accepted is told once it has ended.";
+  return [`${summary.id}: ${summary.state} · ${safe(summary.request, 60)}`, ...(isEnded ? [] : [open]), "", ...costLines(ledger)];
 }
 
 interface OpenView {
