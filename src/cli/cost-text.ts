@@ -1,7 +1,7 @@
 // What a run cost, for people: two lines at its end, or tables and comparisons in 80 columns. Pure.
-import { parseAttemptId } from "../core/ids.ts";
-import { totalsBy } from "../model/ledger.ts";
-import type { Ledger, LedgerAmounts, LedgerLine } from "../model/ledger.ts";
+import { taskIndex } from "../core/ids.ts";
+import { groupLines, totalsBy } from "../model/ledger.ts";
+import type { Ledger, LedgerAmounts, LedgerLine, LedgerTotal } from "../model/ledger.ts";
 import { countText, fitToCells, moneyText, plural, safe } from "./words.ts";
 
 /** The short form, for the end of a run; nothing where no turn was paid. */
@@ -29,17 +29,9 @@ export function costLines(ledger: Ledger): readonly string[] {
   const { lines } = ledger;
   if (ledger.total.turns === 0) return ["No model was paid in this run so far."];
   const parts = [
-    tableLines(
-      "By worker",
-      ledger,
-      totalsBy(lines, "worker").map(({ name, ...sum }) => [workerText(name), sum]),
-    ),
+    tableLines("By worker", ledger, rowsOf(totalsBy(lines, "worker"), workerText)),
     tableLines("By task", ledger, taskRows(lines)),
-    tableLines(
-      "By model",
-      ledger,
-      totalsBy(lines, "model").map(({ name, ...sum }) => [name ?? "", sum]),
-    ),
+    tableLines("By model", ledger, rowsOf(totalsBy(lines, "model"), String)),
     comparisonLines(ledger),
     costsLines(ledger),
     legendLines(ledger),
@@ -59,7 +51,12 @@ export function costData(ledger: Ledger): object {
   };
 }
 
-type Row = readonly [name: string, amounts: LedgerAmounts];
+/** `depth` 1 stands under the row before. */
+interface Row {
+  readonly name: string;
+  readonly depth: 0 | 1;
+  readonly sum: LedgerAmounts;
+}
 
 const NAME_CELLS = 24;
 const COLUMNS = ["turns", "in", "out", "read", "written", "cost", "on top"] as const;
@@ -71,30 +68,36 @@ function tableLines(title: string, ledger: Ledger, rows: readonly Row[]): readon
   const cellsOf = (cells: readonly string[]): string => cells.map((cell, at) => cell.padStart(CELLS[at] ?? 0)).join("");
   return [
     fitToCells(title, NAME_CELLS) + cellsOf(COLUMNS),
-    ...rows.map(([name, sum]) => {
+    ...rows.map(({ name, depth, sum }) => {
       const numbers = [sum.inputTokens, sum.outputTokens, sum.cacheReadTokens, sum.cacheWrite5mTokens + sum.cacheWrite1hTokens];
       const twin = ledger.twinUsd === null ? "?" : moneyText(sum.twinUsd);
       const cells = [String(sum.turns), ...numbers.map(countText), amountText(sum), twin];
-      return fitToCells(`  ${safe(name, 60)}`, NAME_CELLS) + cellsOf(cells);
+      return fitToCells(`${"  ".repeat(depth + 1)}${safe(name, 60)}`, NAME_CELLS) + cellsOf(cells);
     }),
   ];
 }
 
-/** Tasks, and under one with several attempts what became of each. */
+const rowsOf = (totals: readonly LedgerTotal[], nameOf: (name: string | null) => string): readonly Row[] =>
+  totals.map(({ name, ...sum }) => ({ name: nameOf(name), depth: 0, sum }));
+
+/** The run itself and its tasks in plan order, each with its attempts below it where there are several. */
 function taskRows(lines: readonly LedgerLine[]): readonly Row[] {
-  return totalsBy(lines, "task").flatMap(({ name, ...sum }): readonly Row[] => {
-    const own = lines.filter(({ task }) => task === name);
-    const worker = own[0]?.worker ?? "";
-    const title = name === null ? OWN : `${name} ${worker}`.trim();
-    const attempts = totalsBy(own, "conversation");
-    if (name !== null && attempts.length === 1) return [[`${title}${markOf(own)}`, sum]];
-    const details = attempts.map(({ name: attempt, ...part }): Row => {
-      const some = own.filter(({ conversation }) => conversation === attempt);
-      return [`  ${attempt}${parseAttemptId(attempt ?? "") ? ` ${some[0]?.outcome}` : markOf(some)}`, part];
+  const byTask = groupLines(lines, "task");
+  const totals = totalsBy(lines, "task").toSorted((a, b) => placeOf(a.name) - placeOf(b.name));
+  return totals.flatMap(({ name, ...sum }): readonly Row[] => {
+    const own = byTask.get(name) ?? [];
+    const title = name === null ? OWN : `${name} ${own[0]?.worker ?? ""}`.trim();
+    const parts = totalsBy(own, "conversation");
+    if (name !== null && parts.length === 1) return [{ name: `${title}${markOf(own)}`, depth: 0, sum }];
+    const details = parts.map(({ name: part, ...amounts }): Row => {
+      const some = own.filter(({ conversation }) => conversation === part);
+      return { name: `${part}${markOf(some)}`, depth: 1, sum: amounts };
     });
-    return [[title, sum], ...details];
+    return [{ name: title, depth: 0, sum }, ...details];
   });
 }
+
+const placeOf = (task: string | null): number => (task === null ? -1 : taskIndex(task));
 
 /** What became of it, where it is not the usual. */
 const markOf = ([line]: readonly LedgerLine[]): string =>
@@ -111,7 +114,9 @@ function comparisonLines(ledger: Ledger): readonly string[] {
       ? [`  No fair twin: no price is known for ${top}.`]
       : [lineOf(`same tokens on ${top}`, twinUsd, differenceText("models", tiers.savedUsd))]),
     lineOf("same tokens, nothing cached", total.uncachedUsd, differenceText("caching", caching.savedUsd)),
-    ...(together === null ? [] : [lineOf("both", together.plainTwinUsd, `${signedText(together.overlapUsd)} by both at once`)]),
+    ...(together === null
+      ? []
+      : [lineOf(`on ${top}, nothing cached`, together.plainTwinUsd, `${signedText(together.overlapUsd)} by both at once`)]),
     lineOf("outputs not sent along (estimate)", filteredContext.savedUsd, `${countText(filteredContext.tokens)} tokens not read`),
     lineOf("route, plan and answer", bypass.overheadUsd, ""),
     `  ${bypass.why}`,

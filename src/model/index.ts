@@ -11,7 +11,16 @@ export { adjustChoice, otherModel } from "./adjust.ts";
 export { canonicalModel, costOf, limitsOf, priceOf, promptTokensOf, sizeOf, worstCaseUsd, type ModelLimits } from "./prices.ts";
 export { foldLedger, LedgerBook } from "./ledger-fold.ts";
 export { totalsBy } from "./ledger.ts";
-export type { AttemptOutcome, Ledger, LedgerAmounts, LedgerCosts, LedgerLine, LedgerTotal, Purpose } from "./ledger.ts";
+export type {
+  AttemptOutcome,
+  Ledger,
+  LedgerAmounts,
+  LedgerCosts,
+  LedgerGroup,
+  LedgerLine,
+  LedgerTotal,
+  Purpose,
+} from "./ledger.ts";
 export type { LedgerTerms } from "./ledger-turn.ts";
 export { PRICES, type PriceRow, type PriceTable } from "./price-table.ts";
 

@@ -63,6 +63,9 @@ export interface LedgerLine extends LedgerAmounts {
   readonly outcome: AttemptOutcome;
 }
 
+/** What lines can have in common; `conversation` is an attempt, or a conversation of the run with all its tries. */
+export type LedgerGroup = "model" | "worker" | "task" | "conversation" | "purpose";
+
 /** Lines with something in common, added up. */
 export interface LedgerTotal extends LedgerAmounts {
   /** What they have in common; null for lines without a worker or task. */
@@ -110,17 +113,19 @@ export interface LedgerCosts {
 }
 
 /** Adds lines up by what they have in common, in the order in which it first appears. */
-export function totalsBy(
-  lines: readonly LedgerLine[],
-  by: "model" | "worker" | "task" | "conversation" | "purpose",
-): readonly LedgerTotal[] {
+export function totalsBy(lines: readonly LedgerLine[], by: LedgerGroup): readonly LedgerTotal[] {
+  return [...groupLines(lines, by)].map(([name, group]) => ({ name, ...sumOf(group) }));
+}
+
+/** Lines by what they have in common, in the order in which it first appears. */
+export function groupLines(lines: readonly LedgerLine[], by: LedgerGroup): ReadonlyMap<string | null, readonly LedgerLine[]> {
   const groups = new Map<string | null, LedgerLine[]>();
   for (const line of lines) {
     const group = groups.get(line[by]);
     if (group) group.push(line);
     else groups.set(line[by], [line]);
   }
-  return [...groups].map(([name, group]) => ({ name, ...sumOf(group) }));
+  return groups;
 }
 
 /** Nothing. */

@@ -1,0 +1,89 @@
+// The ledger of whole runs, whatever happened in them: it adds up to what the machine booked.
+import { expect, it } from "vitest";
+import { randomFrom } from "../../src/core/random.ts";
+import { memoryJournal } from "../../src/host/memory-journal.ts";
+import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
+import type { Command } from "../../src/protocol/command.ts";
+import { foldLedger } from "../../src/model/ledger-fold.ts";
+import { RunEvent } from "../../src/protocol/run-event.ts";
+import type { SpendTotals } from "../../src/protocol/spend.ts";
+import type { Ledger } from "../../src/model/ledger.ts";
+import { runInput, workers } from "../support/cast.ts";
+import { randomPlan } from "../support/plans.ts";
+import { randomStage } from "../support/random-world.ts";
+import { simulate } from "../support/simulate.ts";
+
+const stage = randomStage();
+const machine = createOrchestrator({ workers, ports: stage.ports });
+
+/** Ways in which turns were lost in the runs so far. */
+const losses = new Set<string>();
+
+/** A run with faults, skips, crashes and cancellations, as its seed has it. */
+async function ledgerOf(
+  seed: number,
+): Promise<{ readonly ledger: Ledger; readonly spend: SpendTotals; readonly finished: number }> {
+  const random = randomFrom(seed);
+  const plan = random() < 0.6 ? randomPlan(random, ["backend", "frontend", "typed"], 1 + Math.floor(random() * 8)) : null;
+  const input = runInput({ mode: random() < 0.3 ? "auto" : "orchestrate", plan, seed });
+  stage.play(seed, { turns: random() * 0.4, steps: random() * 0.2 });
+  const events: readonly Command[] = [
+    { type: "task.skip", task: "t2" },
+    { type: "task.retry", task: "t1" },
+    { type: "run.cancel" },
+  ];
+  const commands = events.filter(() => random() < 0.2).map((event) => ({ afterMs: Math.floor(random() ** 2 * 10_000), event }));
+  const journal = memoryJournal();
+  const crashAt = random() < 0.5 ? Math.floor(random() * 30) : -1;
+  await simulate({
+    input,
+    machine,
+    seed,
+    commands,
+    journal,
+    crash: ({ when, append }) => when === "before" && append === crashAt,
+  });
+  // Taken up again where it crashed; told again from the first where it did not.
+  const { events: told, output } = await simulate({ input, machine, seed, commands, journal });
+  // What a reader of `--json` has: plain data that fits the schema.
+  const read = told.map((event) => RunEvent.parse(JSON.parse(JSON.stringify(event))));
+  const finished = output?.tasks.filter(({ status }) => status === "finished").length ?? 0;
+  for (const event of told) if (event.type === "turn.lost") losses.add(event.why);
+  if (!output) throw new Error(`The run of seed ${seed} has no output.`);
+  return { ledger: foldLedger(read, { models: input.models }), spend: output.spend, finished };
+}
+
+function expectSum({ total }: Ledger, spend: SpendTotals): void {
+  expect(total.usd).toBeCloseTo(spend.usd, 9);
+  expect(total.estimatedUsd).toBeCloseTo(spend.estimatedUsd, 9);
+  const { turns, unpricedTurns, inputTokens, outputTokens, cacheReadTokens } = total;
+  const cacheWriteTokens = total.cacheWrite5mTokens + total.cacheWrite1hTokens;
+  expect({ turns, unpricedTurns, inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens }).toEqual({
+    turns: spend.turns,
+    unpricedTurns: spend.unpricedTurns,
+    inputTokens: spend.inputTokens,
+    outputTokens: spend.outputTokens,
+    cacheReadTokens: spend.cacheReadTokens,
+    cacheWriteTokens: spend.cacheWriteTokens,
+  });
+}
+
+it("adds up to the run's spend, from the events alone", async () => {
+  const outcomes = new Set<string>();
+  const purposes = new Set<string>();
+  for (let seed = 1; seed <= 70; seed++) {
+    const { ledger, spend, finished } = await ledgerOf(seed);
+    expectSum(ledger, spend);
+    expect(ledger.acceptedTasks).toBe(finished);
+    const { usedUsd, failedUsd, repairsUsd, lostUsd } = ledger.costs;
+    expect(usedUsd + failedUsd + repairsUsd + lostUsd).toBeCloseTo(spend.usd, 9);
+    for (const { outcome, purpose } of ledger.lines) {
+      outcomes.add(outcome);
+      purposes.add(purpose);
+    }
+  }
+  expect([...losses].toSorted()).toEqual(["crash", "stopped"]);
+  // The worlds show every kind of line; nothing stays open in a run that has ended.
+  expect([...outcomes].toSorted()).toEqual(["accepted", "failed", "stopped"]);
+  expect([...purposes].toSorted()).toEqual(["plan", "repair", "route", "synthesis", "work"]);
+});
