@@ -7,6 +7,7 @@ import { SIGNAL_CODES } from "../../src/cli/io.ts";
 import { errorLine, resultLine } from "../../src/cli/result-line.ts";
 import { runOutput } from "../../src/machines/run-events.ts";
 import { startRun } from "../../src/machines/run-state.ts";
+import { foldLedger } from "../../src/model/ledger-fold.ts";
 import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import { RunEvent } from "../../src/protocol/run-event.ts";
 import { ended } from "./helpers.ts";
@@ -55,7 +56,9 @@ describe("the reference of the command line", () => {
 
   it("names every field of the result", () => {
     const rules = { policy: DEFAULT_POLICY, cards: [], tools: {}, checkPlan: () => ({ ok: false as const, issues: [] }) };
-    const output = runOutput(startRun(undefined, rules)) as Parameters<typeof resultLine>[0];
+    const context = startRun(undefined, rules);
+    const ledger = foldLedger([], { models: context.models });
+    const output = { ...runOutput(context), ledger } as Parameters<typeof resultLine>[0];
     const whole = resultLine(output, { exitCode: 0, resultFolder: null, applied: null, notApplied: null, resume: null });
     const table = text.slice(text.indexOf("| field of `result`"));
     const told = [...table.matchAll(/^\| ([a-zA-Z, ]+) \|/gm)].flatMap((match) => (match[1] ?? "").trim().split(", "));

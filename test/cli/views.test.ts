@@ -16,6 +16,7 @@ import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import { runOutput } from "../../src/machines/run-events.ts";
 import { startRun, withPlan } from "../../src/machines/run-state.ts";
 import type { RunContext } from "../../src/machines/run-state.ts";
+import { foldLedger } from "../../src/model/ledger-fold.ts";
 import { resolveModels } from "../../src/model/models.ts";
 import type { Plan, Task } from "../../src/protocol/plan.ts";
 import { RunEvent } from "../../src/protocol/run-event.ts";
@@ -273,13 +274,14 @@ describe("questions and the end", () => {
       });
       return failTask(done, DIAMOND, { task: taskIdAt(1), at: 1, failure: failure("Refused", "would not"), usd: 0 });
     });
-    const output = runOutput({
+    const made = runOutput({
       ...context,
       outcome: "partial",
       answer: `Half.\n${HOSTILE}`,
       conflicts: [{ path: "a", tasks: ["t1", "t2"], kept: "t2" }],
       files: [{ path: "a", kind: "modified" }],
     });
+    const output = { ...made, ledger: foldLedger([], { models: context.models }) };
     const extras = {
       resultFolder: "/r",
       applied: null,
