@@ -2,7 +2,7 @@
 //   F1  The book grows with lines (attempts and models), never with turns.
 import type { RunEvent } from "../protocol/run-event.ts";
 import type { Price } from "../protocol/spend.ts";
-import { addTo, NO_AMOUNTS, sumOf } from "./ledger.ts";
+import { addTo, NO_AMOUNTS, sumOf, totalsBy } from "./ledger.ts";
 import type { Ledger, LedgerAmounts, LedgerCosts, LedgerLine } from "./ledger.ts";
 import { LedgerStory } from "./ledger-story.ts";
 import type { Talk } from "./ledger-story.ts";
@@ -115,12 +115,11 @@ function twinOf(
   price: Price | null,
 ): Pick<Ledger, "twinUsd" | "tiers" | "together"> {
   if (price === null) return { twinUsd: null, tiers: null, together: null };
-  const byModel: Record<string, number> = {};
-  for (const line of lines) byModel[line.model] = (byModel[line.model] ?? 0) + line.twinUsd - line.usd;
+  const byModel = totalsBy(lines, "model").map((model) => [model.name ?? "", model.twinUsd - model.usd] as const);
   const [tiersUsd, cachingUsd] = [twinUsd - usd, uncachedUsd - usd];
   return {
     twinUsd,
-    tiers: { savedUsd: tiersUsd, byModel },
+    tiers: { savedUsd: tiersUsd, byModel: Object.fromEntries(byModel) },
     together: { plainTwinUsd, overlapUsd: plainTwinUsd - usd - tiersUsd - cachingUsd },
   };
 }

@@ -43,7 +43,7 @@ export interface Run<W extends readonly Worker[] = readonly Worker[]> {
   /** Never rejects. */
   readonly result: Promise<RunResult<W>>;
   readonly snapshot: SnapshotFrom<OrchestratorMachine>;
-  /** Where the money went so far; `result` has it at the end. */
+  /** Where the money went so far; reading walks over all attempts. `result` has it at the end. */
   readonly ledger: Ledger;
   readonly actor: Actor<OrchestratorMachine>;
   /** Puts a command into the run's inbox. Throws QuatrainError "BadOption" for what is no command. */

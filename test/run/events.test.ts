@@ -91,13 +91,14 @@ const varied: Answers = {
   t2: { stop: "refusal" },
 };
 
-/** One task refuses, two change one file without saying so, and the synthesis is cut off at first. */
+/** One task refuses, two change one file without saying so, one of them with an empty answer at first, and the synthesis is cut off at first. */
 const troubled = (): Answers => {
   let tries = 0;
   return {
     ...threeTasks,
     t2: { stop: "refusal" },
-    t3: ({ turn }) => (turn === 1 ? { calls: [{ tool: "write", input: { file_path: "a.txt", content: "three" } }] } : "Wrote."),
+    t3: ({ turn }) =>
+      turn === 1 ? { calls: [{ tool: "write", input: { file_path: "a.txt", content: "three" } }] } : turn === 2 ? "" : "Wrote.",
     synthesis: () => (tries++ === 0 ? { stop: "max_tokens", text: "Half" } : "All that could be done."),
   };
 };
