@@ -125,15 +125,14 @@ export class LedgerStory {
     if (state === "working" || state === "verifying") draft.isVerifying = state === "verifying";
   }
 
-  #start({ task, attempt, worker, model }: Of<"task.started">): void {
+  #start({ task, attempt, worker }: Of<"task.started">): void {
     this.#endBefore(task);
     this.#accepted.delete(task);
     this.#attempts.set(task, attempt);
     this.#workers.set(task, worker);
     const given = this.#dependencies.get(task) ?? [];
     const givenBytes = [...new Set([task, ...given])].reduce((sum, one) => sum + (this.#outputs.get(one) ?? 0), 0);
-    const draft = this.#draftOf(attemptId(taskId(task), attempt));
-    if (model !== null) draft.withheldBytes = this.#outputBytes - givenBytes;
+    this.#change(attemptId(taskId(task), attempt), { withheldBytes: this.#outputBytes - givenBytes });
   }
 
   /** A task begins once more: what its attempt before came to no longer stands. */

@@ -48,6 +48,8 @@ async function ledgerOf(
   // What a reader of `--json` has: plain data that fits the schema.
   const read = told.map((event) => RunEvent.parse(JSON.parse(JSON.stringify(event))));
   const finished = output?.tasks.filter(({ status }) => status === "finished").length ?? 0;
+  const unpaid = told.filter((event) => event.type === "turn.failed" && !event.billed);
+  expect(unpaid.every((event) => "usd" in event && event.usd === 0)).toBe(true);
   for (const event of told) if (event.type === "turn.lost") losses.add(event.why);
   if (!output) throw new Error(`The run of seed ${seed} has no output.`);
   return { ledger: foldLedger(read, { models: input.models }), spend: output.spend, finished };

@@ -142,6 +142,23 @@ describe("what the money bought elsewhere", () => {
     expect(foldLedger([{ type: "turn.completed", ...body, usd: 0.1, ...usage }], terms).caching.savedUsd).toBeCloseTo(1.9, 9);
   });
 
+  it("stays with the model that was asked, and with the known price where another sum was booked", () => {
+    const [asked] = turn("t1#1", SONNET, {});
+    const ledger = fold(asked ?? [], {
+      type: "turn.completed",
+      at: NOW,
+      conversation: "t1#1",
+      turn: 1,
+      model: "sonnet-by-another-name",
+      stop: "end_turn",
+      usd: 1,
+      ...usageOf({ cacheReadTokens: 1_000_000 }),
+    });
+    expect(ledger.lines.map(({ model }) => model)).toEqual([SONNET]);
+    expect(ledger.total.usd).toBe(1);
+    expect(ledger.caching.savedUsd).toBeCloseTo(1.9, 9);
+  });
+
   it("adds up, whatever the turns were", () => {
     const count = fc.nat(300_000);
     const anyTurn = fc.record({

@@ -92,6 +92,15 @@ describe("the ledger of a run", () => {
     const rows = ledgerOfRows(readRows({ file: journalFile(store), run: "run" }));
     expect(rows.total).toEqual(result.ledger.total);
     expect(rows).toMatchObject({ acceptedTasks: 0, prices: result.ledger.prices });
+    // The same turns, had their worker been stopped before the last one came back.
+    const late = ledgerOfRows(
+      readRows({ file: journalFile(store), run: "run" }).map((row) =>
+        row.key?.includes("/turn/") && row.kind === "result"
+          ? { ...row, kind: "cancelled", body: { performed: true, value: row.body } }
+          : row,
+      ),
+    );
+    expect(late.total).toEqual({ ...rows.total, lostTurns: 2, lostUsd: rows.total.usd });
   });
 
   it("can be read while it goes on, and of its rows by a stranger", async () => {
