@@ -24,10 +24,10 @@ export function summaryLines(result: RunResult, extras: SummaryExtras): readonly
   const parts = [
     headLines(result, extras),
     answerLines(result),
+    costSummary(result.ledger),
     taskLines(result.tasks),
     conflictLines(result),
     fileLines(result, extras),
-    costSummary(result.ledger),
     nextLines(extras),
   ];
   return parts.filter((part) => part.length > 0).flatMap((part, at) => (at === 0 ? part : ["", ...part]));
