@@ -163,9 +163,11 @@ export class LedgerStory {
   }
 
   #finish({ outcome }: Of<"run.finished">): void {
-    for (const own of Object.keys(OWN)) {
-      const hasAnswered = own === "synthesis" && this.#talks.get(own)?.hasAnswered === true;
-      this.#settleOwn(own, hasAnswered ? "accepted" : outcome === "cancelled" ? "stopped" : "failed");
+    for (const [conversation, { hasAnswered }] of this.#talks) {
+      if (parseAttemptId(conversation)) continue;
+      // A route or plan that was taken has said so before.
+      const isTaken = hasAnswered && conversation !== "route" && conversation !== "plan";
+      this.#settleOwn(conversation, isTaken ? "accepted" : outcome === "cancelled" ? "stopped" : "failed");
     }
   }
 

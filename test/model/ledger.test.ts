@@ -310,7 +310,7 @@ describe("what the money went into", () => {
       turn("plan", OPUS, MILLION),
       { type: "plan.accepted", at: NOW, rationale: "", tasks: [], criticalPath: [] },
       turn("synthesis", OPUS, MILLION),
-      turn("resolve", OPUS, MILLION),
+      turn("mend:t1#1", OPUS, MILLION),
       { type: "run.finished", at: NOW, outcome: "complete", answer: "", failure: null, spend: NOTHING },
     );
     expect(outcomes(ledger)).toEqual([
@@ -318,7 +318,7 @@ describe("what the money went into", () => {
       "plan/1 plan failed",
       "plan/2 plan accepted",
       "synthesis/1 synthesis accepted",
-      "resolve/1 mend open",
+      "mend:t1#1/1 mend accepted",
     ]);
     const cut = fold(turn("synthesis", OPUS, MILLION, "max_tokens"), {
       type: "run.finished",
