@@ -32,28 +32,31 @@ const SAME_USD = 1e-9;
 /**
  * The amounts of one turn. `lost`: nobody used its answer.
  * - twin: `costOf(usage, orchestrator's price)`;
- * - uncached: booked + `costOf(plain, own price) - costOf(usage, own price)`, where plain has all prompt tokens as input;
+ * - uncached: `costOf(plain, own price)`, where plain has all prompt tokens as input;
  * - plainTwin: `costOf(plain, orchestrator's price)`.
- * Each is the booked amount where its tokens or prices are unknown; such a turn is `incomparable`. An unpriced turn has no
- * amounts at all.
+ * Each is reckoned as the booked amount plus what the price makes of a difference, so that a turn booked above its list
+ * price (at its worst case) carries the same padding on both sides; where tokens or a price are unknown there is no
+ * difference, and the turn is `incomparable`. An unpriced turn has no amounts at all.
  */
 export function amountsOf(bill: Bill, lost: boolean, { own, orchestrator }: TurnPrices): LedgerAmounts {
   const { inputTokens, outputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens, usd, estimated } = bill;
   const tokens = { inputTokens, outputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens };
   const counted = { ...NO_AMOUNTS, ...tokens, turns: 1, lostTurns: lost ? 1 : 0 };
   if (usd === null) return { ...counted, unpricedTurns: 1 };
-  const known = promptTokensOf(bill) + outputTokens > 0 || usd === 0;
+  const isKnown = promptTokensOf(bill) + outputTokens > 0 || usd === 0;
   const plain = plainUsage(bill);
-  const uncachedUsd = known && own ? usd + costOf(plain, own) - costOf(bill, own) : usd;
+  const otherwise = (usage: Usage, price: Price | null): number =>
+    own && price ? Math.max(0, usd + costOf(usage, price) - costOf(bill, own)) : usd;
+  const uncachedUsd = otherwise(plain, own);
   return {
     ...counted,
     usd,
     estimatedUsd: estimated ? usd : 0,
     lostUsd: lost ? usd : 0,
-    twinUsd: known && orchestrator ? costOf(bill, orchestrator) : usd,
+    twinUsd: otherwise(bill, orchestrator),
     uncachedUsd,
-    plainTwinUsd: known && orchestrator ? costOf(plain, orchestrator) : uncachedUsd,
-    incomparableUsd: known && own && orchestrator ? 0 : usd,
+    plainTwinUsd: orchestrator ? otherwise(plain, orchestrator) : uncachedUsd,
+    incomparableUsd: isKnown && own && orchestrator ? 0 : usd,
   };
 }
 

@@ -132,6 +132,13 @@ describe("what the money bought elsewhere", () => {
     expect(ledger).toMatchObject({ twinUsd: 0.25, tiers: { savedUsd: 0 }, caching: { savedUsd: 0 } });
   });
 
+  it("carries what a worst case was booked above its list price on both sides", () => {
+    const worst = lost("t1#1", SONNET, { inputTokens: 1_000_000 }, 2.5);
+    expect(fold(worst)).toMatchObject({ twinUsd: 4.5, caching: { savedUsd: 0 } });
+    const same = foldLedger([worst], { models: resolveModels({ orchestrator: "sonnet" }, NOW) });
+    expect(same).toMatchObject({ twinUsd: 2.5, tiers: { savedUsd: 0 } });
+  });
+
   it("tells two prices of one model apart by what was booked", () => {
     const own = { model: SONNET, baseURL: "http://127.0.0.1:1", prices: { input: 20, output: 100 } };
     const usage = usageOf({ cacheReadTokens: 1_000_000 });
