@@ -45,7 +45,7 @@ export function ledgerOfRows(rows: readonly Row[]): Ledger {
 
 /** The events that a row stands for; `seen` holds the model of each conversation so far. */
 function eventsOf({ kind, key = "", body, at }: Row, models: RunModels, seen: Map<string, string>): readonly RunEvent[] {
-  const [, conversation, number] = /^([^/]+)\/turn\/(\d+)\.\d+$/.exec(key) ?? [];
+  const [, conversation, number] = /^([^/]+)\/turn\/(\d+)\.[\d.]+$/.exec(key) ?? [];
   const closing =
     kind === "result" ? Turn.safeParse(body).data : kind === "cancelled" ? Cancelled.safeParse(body).data?.value : undefined;
   if (conversation === undefined || closing === undefined) return [];
