@@ -27,7 +27,7 @@ function randomInput(random: Random, seed: number): RunInput {
       concurrency: 1 + Math.floor(random() * 6),
       review: random() < 0.2,
       asks: random() < 0.5 ? "wait" : "deny",
-      budgetUsd: random() < 0.4 ? random() ** 2 * 0.3 : null,
+      ...(random() < 0.4 && { budget: { usd: random() ** 2 * 0.3 } }),
       hasWorkspace: random() < 0.7,
     },
   });

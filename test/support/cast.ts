@@ -5,6 +5,8 @@ import { taskIdAt } from "../../src/core/ids.ts";
 import type { ConversationInput } from "../../src/machines/conversation-state.ts";
 import type { RunInput, RunModels, RunOptions } from "../../src/machines/run-state.ts";
 import type { WorkerInput } from "../../src/machines/worker-state.ts";
+import { resolveBudget } from "../../src/protocol/budget.ts";
+import type { Budget } from "../../src/protocol/budget.ts";
 import type { ModelChoice } from "../../src/protocol/turn.ts";
 import { defineWorker } from "../../src/workers/define-worker.ts";
 import type { DelegateLogic, Worker } from "../../src/workers/define-worker.ts";
@@ -57,7 +59,9 @@ export const workers: readonly Worker[] = [
 ];
 
 /** How a run's input differs from the usual: no workspace, nobody there, no budget, 4 at once, at time 1000. */
-export type RunShape = Partial<Omit<RunInput, "options">> & { readonly options?: Partial<RunOptions> };
+export type RunShape = Partial<Omit<RunInput, "options">> & {
+  readonly options?: Partial<Omit<RunOptions, "budget">> & { readonly budget?: Budget };
+};
 
 /** The input of a run. */
 export function runInput({ options, ...more }: RunShape = {}): RunInput {
@@ -73,10 +77,10 @@ export function runInput({ options, ...more }: RunShape = {}): RunInput {
       synthesis: true,
       asks: "deny",
       permissions: { allow: ["read", "write"], ask: ["bash"], deny: ["write(secret)"] },
-      budgetUsd: null,
       maxTasks: 40,
       hasWorkspace: false,
       ...options,
+      budget: resolveBudget(options?.budget),
     },
     world: { workspace: null, workers: workers.map(({ name }) => name) },
     at: 1_000,
