@@ -162,7 +162,8 @@ export function conclude(context: RunContext): Step {
   const required = tasks.filter((_, at) => !plan?.tasks[at]?.optional);
   const firstLoss = tasks.find(({ failure: lost }) => lost !== null && lost.code !== "DependencyFailed")?.failure ?? null;
   const finished = tasks.some(({ status }) => status === "finished");
-  const whole = finished && required.every(({ status }) => status === "finished") && context.failure === null && context.broke === null;
+  const whole =
+    finished && required.every(({ status }) => status === "finished") && context.failure === null && context.broke === null;
   const cancelled = context.failure?.code === "Cancelled";
   const outcome: Outcome = cancelled ? "cancelled" : whole ? "complete" : finished ? "partial" : "failed";
   const answer = context.answer ?? plainAnswer(context);

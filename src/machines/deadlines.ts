@@ -58,11 +58,11 @@ export function arm(context: RunContext, dueAt: number): Step {
   const { count, dueAt: before } = context.alarm;
   if (dueAt === Number.POSITIVE_INFINITY || (before !== null && before <= dueAt)) return step(context);
   const next = { ...context, alarm: { count: count + 1, dueAt } };
-  return step(
-    next,
-    ...(before === null ? [] : [{ do: "stop", child: `wake:${LIMIT}${count}` } as const]),
-    { do: "wake", name: `${LIMIT}${count + 1}`, dueAt },
-  );
+  return step(next, ...(before === null ? [] : [{ do: "stop", child: `wake:${LIMIT}${count}` } as const]), {
+    do: "wake",
+    name: `${LIMIT}${count + 1}`,
+    dueAt,
+  });
 }
 
 /** Sets the timer for attempts that begin. */

@@ -32,7 +32,14 @@ function stopWork(context: RunContext): Step {
   const why = timeIsUp(context);
   const broke = goBroke(context, "ms");
   if (!isCarriedOut(context)) return sequence(broke, (next) => step({ ...next, failure: next.failure ?? why }));
-  return sequence(broke, ...open.map(({ id }) => (next: RunContext) => skip(next, id, why)));
+  return sequence(
+    broke,
+    ...open.map(
+      ({ id }) =>
+        (next: RunContext) =>
+          skip(next, id, why),
+    ),
+  );
 }
 
 /** The run's whole time is up: what there is, is the answer. */
@@ -48,7 +55,7 @@ function stopAnswering(context: RunContext): Step {
 function stopAttempts(context: RunContext, rules: RunRules): Step {
   const over = runningTasks(context).flatMap(({ id, attempts: attempt }) => {
     const why = overtimeOf(context, id);
-    return why ? [(next: RunContext) => stopAttempt(next, { task: id, attempt }, why, rules)] : [];
+    return why ? [(next: RunContext) => stopAttempt(next, { task: id, attempt, why }, rules)] : [];
   });
   return sequence(step(context), ...over);
 }
@@ -58,7 +65,10 @@ function overtimeOf(context: RunContext, task: TaskId): Failure | undefined {
   const worker = queue?.tasks.find(({ id }) => id === task)?.worker ?? "";
   const { at, owner } = attemptDeadline(context, task);
   if (now >= at && owner === "task")
-    return failure("WorkerTimeout", `The attempts of ${task} have taken ${time(options.budget.task.ms)} in all, the most a task may take.`);
+    return failure(
+      "WorkerTimeout",
+      `The attempts of ${task} have taken ${time(options.budget.task.ms)} in all, the most a task may take.`,
+    );
   if (now >= at) {
     const most = workers.find(({ name }) => name === worker)?.maxMs ?? null;
     return failure("WorkerTimeout", `The attempt was not over after ${time(most)}, the most an attempt of ${worker} may take.`);

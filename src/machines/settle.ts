@@ -56,7 +56,11 @@ export function settleWorker(
 }
 
 /** Ends a running attempt from above: its worker is stopped; what its turn in flight costs is still booked when it comes. */
-export function stopAttempt(context: RunContext, live: Attempt, why: Failure, rules: RunRules): Step {
+export function stopAttempt(
+  context: RunContext,
+  { why, ...live }: Attempt & { readonly why: Failure },
+  rules: RunRules,
+): Step {
   const from = attemptId(live.task, live.attempt);
   const stop: Directive = { do: "stop", child: workerActorId(live.task, live.attempt) };
   return sequence(
@@ -194,7 +198,8 @@ function finish(
 function decide(context: RunContext, { live, why }: { readonly live: Attempt; readonly why: Failure }, rules: RunRules): Step {
   const planned = nextAttemptStep(rules.policy, why.code, live.attempt);
   // An attempt that its task's or worker's budget can't pay for is not worth starting.
-  const next = typeof planned === "object" && isPointless(context, live.task, planned) ? rules.policy.table[why.code].then : planned;
+  const next =
+    typeof planned === "object" && isPointless(context, live.task, planned) ? rules.policy.table[why.code].then : planned;
   if (typeof next === "object")
     return isTooIntense(context, rules)
       ? suspendTask(context, live, tooManyRestarts(rules, why))

@@ -52,7 +52,11 @@ export function limitsNamed({ task, worker, ...run }: RunBudget, name: LimitName
   return [run, task, ...Object.values(worker)].flatMap((limits) => limits[name] ?? []);
 }
 
-const resolveLimits = ({ usd = null, tokens = null, ms = null }: { readonly [Name in LimitName]?: number | null }): RunLimits => ({
+const resolveLimits = ({
+  usd = null,
+  tokens = null,
+  ms = null,
+}: { readonly [Name in LimitName]?: number | null }): RunLimits => ({
   usd,
   tokens,
   ms,

@@ -39,7 +39,11 @@ function checkFields(place: string, given: unknown, known: readonly string[] | n
   for (const [name, value] of Object.entries(given)) {
     if (known && !known.includes(name)) {
       const near = nearest(name, known);
-      throw bad(`${place}.${name}`, value, `there is no such limit${near ? `; did you mean ${near}?` : ""} Use ${known.join(", ")}`);
+      throw bad(
+        `${place}.${name}`,
+        value,
+        `there is no such limit${near ? `; did you mean ${near}?` : ""} Use ${known.join(", ")}`,
+      );
     }
     if (known && value !== undefined && isLimit(name)) checkLimit(`${place}.${name}`, name, value);
   }

@@ -260,7 +260,7 @@ describe("under a parent", () => {
   it("asks for money with what the turn takes at most", () => {
     const { heard } = start({ allowanceUsd: "asked" });
     expect(types(heard)).toEqual(["budget.asked"]);
-    const { usd, outputTokens } = heard[0]?.["worst"] as WorstCase;
+    const { usd, outputTokens } = heard.at(0)!["worst"] as WorstCase;
     expect(usd).toBeGreaterThan(0.01);
     expect(outputTokens).toBe(1_000);
   });

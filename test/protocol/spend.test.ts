@@ -41,7 +41,11 @@ describe("spend", () => {
   it("books a turn of which nobody knows at its worst, as an estimate", () => {
     const worst = { usd: 0.5, inputTokens: 30, outputTokens: 20 };
     expect(addTurn(NO_SPEND, estimateOf(worst, true))).toEqual({ ...NO_SPEND, ...worst, turns: 1, estimatedUsd: 0.5 });
-    expect(addTurn(NO_SPEND, estimateOf({ ...worst, usd: 0 }, false))).toMatchObject({ usd: 0, unpricedTurns: 1, outputTokens: 20 });
+    expect(addTurn(NO_SPEND, estimateOf({ ...worst, usd: 0 }, false))).toMatchObject({
+      usd: 0,
+      unpricedTurns: 1,
+      outputTokens: 20,
+    });
   });
 
   it("counts every token once, however it is billed", () => {

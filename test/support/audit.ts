@@ -30,11 +30,24 @@ export function overruns(context: RunContext): readonly string[] {
     usd + (status === "running" ? (accounts[`${id}#${attempts}`]?.usd ?? 0) : 0);
   const isBounded = Object.values(budget.task).some((limit) => limit !== null);
   return [
-    ...above("run", budget, { usd: spend.usd, tokens: tokensSpent(spend) }, reserved(() => true)),
+    ...above(
+      "run",
+      budget,
+      { usd: spend.usd, tokens: tokensSpent(spend) },
+      reserved(() => true),
+    ),
     ...(isBounded ? tasks : []).flatMap((task, at) => {
       const kept = use.tasks[at] ?? { usd: 0, tokens: 0 };
       const drift = Math.abs(kept.usd - usdOf(task)) > SLACK_USD ? [`${task.id}: kept $${kept.usd}, is $${usdOf(task)}`] : [];
-      return [...drift, ...above(task.id, budget.task, { usd: usdOf(task), tokens: kept.tokens }, reserved((id) => id === task.id))];
+      return [
+        ...drift,
+        ...above(
+          task.id,
+          budget.task,
+          { usd: usdOf(task), tokens: kept.tokens },
+          reserved((id) => id === task.id),
+        ),
+      ];
     }),
     ...Object.entries(budget.worker).flatMap(([worker, limits]) => {
       const own = tasks.filter((task) => task.worker === worker);

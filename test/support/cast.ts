@@ -48,7 +48,7 @@ const parrot = createMachine({
   output: ({ event }: { event: { output?: unknown } }) => event.output,
 }) as unknown as DelegateLogic;
 
-/** `backend` and `frontend` write text, `typed` answers JSON, `capped` does one task at a time, `sum` is a function, `parrot` a machine. */
+/** `backend` and `frontend` write text, `typed` answers JSON, `capped` does one task at a time, `sum` is a function, `parrot` a machine, `hasty` has a minute. */
 export const workers: readonly Worker[] = [
   defineWorker({ name: "backend", description: "does the back", instructions: "work" }),
   defineWorker({ name: "frontend", description: "does the front", instructions: "work" }),
@@ -56,6 +56,7 @@ export const workers: readonly Worker[] = [
   defineWorker({ name: "capped", description: "one at a time", instructions: "work", cap: 1 }),
   defineWorker({ name: "sum", description: "adds", perform: () => "3" }),
   defineWorker({ name: "parrot", description: "repeats", machine: parrot }),
+  defineWorker({ name: "hasty", description: "is done within a minute", instructions: "hurry", maxMs: 60_000 }),
 ];
 
 /** How a run's input differs from the usual: no workspace, nobody there, no budget, 4 at once, at time 1000. */

@@ -68,7 +68,9 @@ export class Hands {
 
   /** Keys of what is being done now, or of one kind of it. The timer of the deadlines is `alarm`. */
   doing(name?: Name): readonly string[] {
-    return this.#open.filter((work) => !isAlarm(work) && (name === undefined || work.name === name)).map(({ input }) => input.key);
+    return this.#open
+      .filter((work) => !isAlarm(work) && (name === undefined || work.name === name))
+      .map(({ input }) => input.key);
   }
 
   /** When the timer of the deadlines is due; undefined while none is set. */
