@@ -152,8 +152,8 @@ describe("a limit of a worker", () => {
   });
 
   it("refuses its later tasks as WorkerBudget when it is used up", () => {
-    const run = withBudget({ worker: { backend: { usd: first.usd } } }, plan);
-    work(run, "t1#1", { turns: 1 });
+    const options = { hasWorkspace: true, budget: { worker: { backend: { usd: first.usd } } } };
+    const run = new RunByHand({ plan, options }, { policy: { attempts: 1 } });
     run.finish("t1#1");
     expect(run.all("task.failed")).toMatchObject([{ task: "t2", failure: { code: "WorkerBudget" } }]);
     expect(run.all("task.failed")[0]?.failure.message).toContain("of the worker backend");

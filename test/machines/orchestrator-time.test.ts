@@ -141,6 +141,7 @@ describe("a limit of time of each task", () => {
     expect(run.statuses).toBe("running");
     run.hands.ring();
     expect(run.hands.now).toBe(startOf(run, 0)! + left);
+    run.bury();
     expect(run.output.tasks[0]).toMatchObject({
       status: "failed",
       attempts: 2,
