@@ -8,7 +8,7 @@ import type { Ask } from "../protocol/command.ts";
 import type { HostSlept } from "../protocol/message.ts";
 import { shiftStarts } from "../queue/time.ts";
 import type { TaskState } from "../queue/state.ts";
-import { addUse, useOfTask, useOfWorker } from "./limits.ts";
+import { addUse, hasOwnLimits, useOfTask, useOfWorker } from "./limits.ts";
 import type { RunContext } from "./run-state.ts";
 import { step } from "./step.ts";
 import type { Step } from "./step.ts";
@@ -47,10 +47,11 @@ export function workerDeadline(context: RunContext, worker: string): number {
   if (ms === null) return Number.POSITIVE_INFINITY;
   const own = runningTasks(context).filter((state) => state.worker === worker);
   const moving = own.filter((state) => !openAsk(context, state));
+  if (moving.length === 0) return Number.POSITIVE_INFINITY;
   const stood = own.filter((state) => !moving.includes(state)).reduce((sum, state) => sum + elapsedMs(context, state), 0);
   const starts = moving.reduce((sum, { startedAt }) => sum + (startedAt ?? context.now), 0);
   // Several attempts at once use it up the sooner.
-  return (ms - useOfWorker(context, worker).ms - stood + starts) / moving.length;
+  return Math.ceil((ms - useOfWorker(context, worker).ms - stood + starts) / moving.length);
 }
 
 /** Sets the timer for a moment, unless it goes off before anyway (T2). */
@@ -67,15 +68,26 @@ export function arm(context: RunContext, dueAt: number): Step {
 
 /** Sets the timer for attempts that begin. */
 export function armFor(context: RunContext, started: readonly { readonly task: TaskId }[]): Step {
-  const attempts = started.map(({ task }) => attemptDeadline(context, task).at);
-  return arm(context, Math.min(...attempts, ...workerDeadlines(context)));
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const { task } of started) earliest = Math.min(earliest, attemptDeadline(context, task).at);
+  for (const at of workerDeadlines(context)) earliest = Math.min(earliest, at);
+  return arm(context, earliest);
 }
 
-/** Sets the timer for the earliest of all deadlines that are still to come. */
-export function armAgain(context: RunContext): Step {
+/** Sets the timer for the earliest of all deadlines after `after`. */
+export function armAgain(context: RunContext, after = Number.NEGATIVE_INFINITY): Step {
   const { work, answer } = runDeadlines(context);
   const attempts = runningTasks(context).map(({ id }) => attemptDeadline(context, id).at);
-  return arm(context, Math.min(context.now < work ? work : answer, ...attempts, ...workerDeadlines(context)));
+  const toCome = [...attempts, ...workerDeadlines(context)].filter((at) => at > after);
+  const ofRun = [work, answer].filter((at) => at > context.now);
+  return arm(context, Math.min(Number.POSITIVE_INFINITY, ...ofRun, ...toCome));
+}
+
+/** Takes the timer away: the run is over, and nothing is left behind. */
+export function unset(context: RunContext): Step {
+  const { count, dueAt } = context.alarm;
+  if (dueAt === null) return step(context);
+  return step({ ...context, alarm: { count, dueAt: null } }, { do: "stop", child: `wake:${LIMIT}${count}` });
 }
 
 /** True when a wait is the timer of the deadlines, by the wait's name. */
@@ -140,7 +152,7 @@ export function elapsedMs(context: RunContext, state: TaskState): number {
 
 /** An attempt is over: its time goes to its task and worker, where those have limits. */
 export function countTime(context: RunContext, task: TaskId): RunContext {
-  const state = context.queue?.tasks[taskIndex(task)];
+  const state = hasOwnLimits(context) ? context.queue?.tasks[taskIndex(task)] : undefined;
   if (state?.status !== "running") return context;
   return addUse(context, attemptId(task, state.attempts), { usd: 0, tokens: 0, ms: elapsedMs(context, state) });
 }

@@ -75,7 +75,7 @@ export function isUsedUp(context: RunContext, task: TaskId, choice: ModelChoice 
 
 /** Adds what a conversation used to its task and worker, where those have limits (L3). */
 export function addUse(context: RunContext, from: string, used: Use): RunContext {
-  const task = parseAttemptId(from)?.task;
+  const task = hasOwnLimits(context) ? parseAttemptId(from)?.task : undefined;
   if (task === undefined) return context;
   const { use, options } = context;
   const worker = workerOf(context, task);
@@ -87,6 +87,10 @@ export function addUse(context: RunContext, from: string, used: Use): RunContext
   const tasks = hasLimit(budget.task) ? withAt(use.tasks, taskIndex(task), sum(useOfTask(context, task), used)) : use.tasks;
   return tasks === use.tasks && workers === use.workers ? context : { ...context, use: { tasks, workers } };
 }
+
+/** True when tasks or workers have limits of their own. */
+export const hasOwnLimits = ({ options: { budget } }: RunContext): boolean =>
+  hasLimit(budget.task) || Object.keys(budget.worker).length > 0;
 
 /** What a task has used, all its attempts together. Kept only where tasks have a limit. */
 export const useOfTask = ({ use }: RunContext, task: TaskId): Use => use.tasks[taskIndex(task)] ?? NO_USE;

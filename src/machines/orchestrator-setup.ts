@@ -36,7 +36,7 @@ import {
 } from "./commands.ts";
 import type { Delivered } from "./commands.ts";
 import type { ConversationMachine } from "./conversation.ts";
-import { armAgain, goOn, standStill, takeGap } from "./deadlines.ts";
+import { armAgain, goOn, standStill, takeGap, unset } from "./deadlines.ts";
 import { dispatch, isAllSettled, isWaitingForWake, mayDispatch } from "./dispatch.ts";
 import { effectErrorOf } from "./effect-events.ts";
 import type { DoneOf } from "./effect-events.ts";
@@ -152,7 +152,7 @@ export function orchestratorSetup(rules: RunRules) {
             mode: context.mode,
             workers: context.workers.map(({ name }) => name),
           }),
-          armAgain,
+          (next) => armAgain(next),
         ),
       ),
       enterRouting: decide((context) => announce(context, { type: "phase.entered", phase: "routing" })),
@@ -226,7 +226,7 @@ export function orchestratorSetup(rules: RunRules) {
       openSynthesis: decide((context) => openCall(context, "synthesis")),
       beginSynthesis: decide((context) => beginCall(context, "synthesis")),
       takeSynthesis: decide((context, event) => takeSynthesis(context, callOutcome(context, event), rules)),
-      conclude: decide((context) => conclude(context)),
+      conclude: decide((context) => sequence(conclude(context), unset)),
       announceEnd: decide((context) =>
         announce(context, {
           type: "run.finished",

@@ -18,7 +18,14 @@ export function ring(context: RunContext, { name, at }: { readonly name: string;
   const timed = disarm({ ...context, now: Math.max(context.now, at) }, { name, at });
   // Nothing is over its time while the run is paused or suspended; when it goes on, the timer is set.
   if (timed.standstill.since !== null || timed.outcome !== null) return step(timed);
-  return sequence(step(timed), stopWork, stopAnswering, (next) => stopAttempts(next, rules), armAgain);
+  return sequence(
+    step(timed),
+    stopWork,
+    stopAnswering,
+    (next) => stopAttempts(next, rules),
+    // What is over its time by now was dealt with: a timer for it would go off for ever.
+    (next) => armAgain(next, next.now),
+  );
 }
 
 /** True when the run's time went by before there was a plan to carry out. */

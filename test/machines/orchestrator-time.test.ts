@@ -175,6 +175,36 @@ describe("a limit of time of a worker", () => {
   });
 });
 
+describe("the timer, when nothing is left to be stopped,", () => {
+  it("is not set for a worker whose only attempt waits for a person, however long it has worked", () => {
+    const run = withBudget({ worker: { hasty: { ms: 50_000 } } }, planOf({ a: { worker: "hasty" } }), {
+      options: { asks: "wait", hasWorkspace: true },
+    });
+    run.hands.now = START + 49_990;
+    run.hands.answer("t1#1", { calls: [{ tool: "bash", input: { command: "make" } }] });
+    run.hands.ring();
+    expect(run.hands.alarm).toBeUndefined();
+    expect(run.statuses).toBe("running");
+  });
+
+  it("is not set for a time of the run that is over, while a bill is waited for", () => {
+    const run = withBudget({ ms: 10_000 });
+    run.hands.ring();
+    run.hands.ring();
+    expect(run.hands.alarm).toBeUndefined();
+    expect(run.phase).toBe("dispatching");
+    run.bury();
+    expect(run.output).toMatchObject({ outcome: "failed", budgetReached: true });
+  });
+
+  it("is taken away with the end of the run", () => {
+    const run = withBudget({}, one, { options: { synthesis: false } });
+    run.finish("t1#1");
+    expect(run.output.outcome).toBe("complete");
+    expect(run.hands.alarm).toBeUndefined();
+  });
+});
+
 describe("the row of WorkerTimeout", () => {
   const run = (row: PolicyRow) =>
     new RunByHand(
