@@ -3,6 +3,7 @@ import { of } from "rxjs";
 import { createActor } from "xstate";
 import { effect } from "../../dist/host/effect.js";
 import { createMachines } from "../../dist/machines/create-orchestrator.js";
+import { resolveBudget } from "../../dist/protocol/budget.js";
 import { NO_SPEND } from "../../dist/protocol/spend.js";
 import { scriptedModel, scriptedOutcome } from "../../dist/testing/scripted-model.js";
 import { simulatedPorts } from "../../dist/testing/simulated-ports.js";
@@ -63,7 +64,7 @@ export function runInput(plan, options = {}) {
       synthesis: true,
       asks: "deny",
       permissions: { allow: ["read", "write"], ask: [], deny: [] },
-      budgetUsd: null,
+      budget: resolveBudget(),
       maxTasks: 100_000,
       hasWorkspace: false,
       ...options,

@@ -7,12 +7,15 @@ import type { EffectLogic } from "../host/effect.ts";
 import type { TurnOutcome, TurnRequest } from "../protocol/turn.ts";
 import type { Brief, ChangedFile, ChangeSet, Conflict, Evidence } from "../protocol/work.ts";
 
-/** A model call. Key: `<conversation>/turn/<turn>.<try>`. */
+/** A model call. Key: `<conversation>/turn/<turn>.<try>`, with `.<n>` at its end after n losses of this try. */
 export interface ModelTurnInput {
   readonly key: string;
   readonly request: TurnRequest;
 }
-/** How the call ended, and how many earlier sendings of it were lost in crashes (paid, never seen). */
+/**
+ * How the call ended. `lost` above 0: it was in flight at a crash, so nobody knows what came of it or what it cost; it was
+ * not sent again (that would need money of its own), and `outcome` is a TurnLost.
+ */
 export interface ModelTurnOutput {
   readonly outcome: TurnOutcome;
   readonly lost: number;

@@ -8,6 +8,7 @@ import type { ModelPort } from "../model/port.ts";
 import type { TurnDelta, TurnOutcome } from "../protocol/turn.ts";
 import { bounded } from "./bounded.ts";
 import type { ModelTurnInput, ModelTurnOutput, RunActors } from "./contract.ts";
+import { lostTurn } from "./lost-turn.ts";
 
 /** What a model turn needs. */
 export interface ModelTurnPorts {
@@ -17,7 +18,7 @@ export interface ModelTurnPorts {
   readonly onDelta?: (delta: TurnDelta) => void;
 }
 
-/** The `modelTurn` effect: idempotent (a turn lost in a crash is asked and paid again), held while the run is. The port itself teaches the governor. */
+/** The `modelTurn` effect, held while the run is. One that was lost in a crash ends as TurnLost: it is never sent again unasked. The port itself teaches the governor. */
 export function modelTurn({ model, governor, onDelta }: ModelTurnPorts): RunActors["modelTurn"] {
   const laneOfInput = ({ request }: ModelTurnInput): string => laneOf(request.parameters.choice);
   return effect<ModelTurnInput, ModelTurnOutput>(
@@ -25,6 +26,7 @@ export function modelTurn({ model, governor, onDelta }: ModelTurnPorts): RunActo
     { class: "idempotent", gated: true, admission: { enter: (input, place) => governor.enter(laneOfInput(input), place) } },
     async (input, context) => {
       const { signal, lost } = context;
+      if (lost > 0) return lostTurn(lost);
       const answer = firstValueFrom(
         model.turn(input.request, { signal, lost }).pipe(
           tap((event) => event.kind === "delta" && onDelta?.(event.delta)),

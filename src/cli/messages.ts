@@ -29,7 +29,10 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/, or pass endpoints\.default\.apiKey/g, ""],
   [/Set the apiKey of the endpoint "[^"]*"/g, "Set QUATRAIN_API_KEY, which goes with --base-url"],
   [/pass it with its baseURL in the endpoints of the model client/g, "give its address again with --base-url"],
-  [/Give its prices, or run without a budget/g, "Leave out --budget, or choose a model whose price is known"],
+  [
+    /Give its prices, or run without a budget[^)]*\)/g,
+    "Leave out --budget and --task-budget, or choose a model whose price is known",
+  ],
   [
     / at \S+, and models names no such address; give the models it was started with/g,
     " at an endpoint of your own; give the same --base-url again",

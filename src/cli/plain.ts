@@ -4,7 +4,7 @@ import { parseAttemptId } from "../core/ids.ts";
 import { unreachable } from "../core/unreachable.ts";
 import type { NumberedEvent } from "../protocol/run-event.ts";
 import { failureText } from "./messages.ts";
-import { durationText, moneyText, plural, safe } from "./words.ts";
+import { countText, durationText, moneyText, plural, safe } from "./words.ts";
 
 /** What lines need to remember of earlier events. */
 export interface PlainMemory {
@@ -80,7 +80,7 @@ function runTexts(event: Exclude<NumberedEvent, OfConversation | OfTask>, memory
         `[run] conflict: ${safe(event.path)} was changed by ${event.tasks.join(" and ")}; the version of ${event.kept} is kept`,
       ];
     case "budget.reached":
-      return [`[run] budget reached: ${moneyText(event.spentUsd)} of ${moneyText(event.limitUsd)} is spent, nothing new starts`];
+      return [`[run] budget reached: ${limitText(event)}, nothing new starts`];
     case "letter.dropped":
       return [`[run] dropped: ${safe(event.what, 60)} of ${safe(event.from, 60)} (${safe(event.reason)})`];
     case "run.finished": {
@@ -153,13 +153,18 @@ function planTexts({ tasks, criticalPath, rationale }: Extract<NumberedEvent, { 
   ];
 }
 
+function limitText({ what, limit, used }: Extract<NumberedEvent, { type: "budget.reached" }>): string {
+  if (what === "usd") return `${moneyText(used)} of ${moneyText(limit)} is spent`;
+  return what === "tokens" ? `${countText(used)} of ${countText(limit)} tokens are spent` : `${durationText(limit)} are over`;
+}
+
 const because = (failure: Failure | null): string => (failure === null ? "" : ` (${failureText(failure)})`);
 const changesText = (changes: readonly string[]): string => (changes.length === 0 ? "" : `, with ${safe(changes.join(", "))}`);
 const inTime = ({ at, wakeAt }: { readonly at: number; readonly wakeAt: number }): string =>
   wakeAt <= at ? "at once" : `in ${durationText(wakeAt - at)}`;
 
 const LOST = {
-  crash: "a turn was lost when the run stopped and is paid again",
+  crash: "a turn was in flight when the run stopped; the most it can have cost is booked",
   stopped: "a turn came back after its work was stopped; it is paid",
   unbilled: "a turn was stopped and no bill came; its worst case is booked",
 } as const;

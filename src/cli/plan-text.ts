@@ -32,7 +32,7 @@ export function planLines(context: RunContext): readonly string[] {
     ...(plan.rationale === "" ? [] : [safe(plan.rationale, 600)]),
     ...steps.flatMap((level) => [`Step ${level + 1}`, ...rows.filter((_, at) => levels[at] === level)]),
     `Longest path (*): ${path.tasks.join(" → ")} (${plural(path.hops, "task")})`,
-    ceilingText(ceilings.totalUsd, options.budgetUsd),
+    ceilingText(ceilings.totalUsd, options.budget.usd),
   ];
 }
 

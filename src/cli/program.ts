@@ -134,6 +134,10 @@ function withRunFlags(command: Command): Command {
     .option("--workers <names>", "workers that may be used, separated by commas (default: all)")
     .option("--concurrency <n>", "most tasks at once (default: 8)")
     .option("--budget <usd>", "most money for the whole run, in USD (default: no limit)")
+    .option("--budget-tokens <n>", "most tokens for the whole run, cached ones included (default: no limit)")
+    .option("--budget-time <time>", "most time for the whole run, such as 90s, 30m or 2h (default: no limit)")
+    .option("--task-budget <usd>", "most money for each task, over all its attempts (default: no limit)")
+    .option("--task-time <time>", "most time for each task, over all its attempts (default: no limit)")
     .option("--allow-bash", "let workers run commands without asking; they are not sandboxed yet");
 }
 

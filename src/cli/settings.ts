@@ -6,6 +6,8 @@ import type { ModelOptions } from "../model/models.ts";
 import type { OrchestrateOptions } from "../run/options.ts";
 import { workersNamed } from "../run/options.ts";
 import type { Worker } from "../workers/define-worker.ts";
+import { budgetOf } from "./budget-flags.ts";
+import type { BudgetFlags } from "./budget-flags.ts";
 import type { Io } from "./io.ts";
 
 /** Flags that say where a run and its state are. */
@@ -33,11 +35,10 @@ export interface SharedFlags extends PlaceFlags, ViewFlags {
 }
 
 /** Flags of `run`, as the command parser gives them. */
-export interface RunFlags extends SharedFlags {
+export interface RunFlags extends SharedFlags, BudgetFlags {
   readonly mode?: string;
   readonly workers?: string;
   readonly concurrency?: string;
-  readonly budget?: string;
   readonly allowBash?: boolean;
 }
 
@@ -72,7 +73,8 @@ export function placeOf(
 
 /** Options of a new run, without what depends on who watches. Throws QuatrainError naming the flag. */
 export function runOptions(flags: RunFlags, place: Place, io: Pick<Io, "environment">): OrchestrateOptions<readonly Worker[]> {
-  const { mode, workers, concurrency, budget, allowBash } = flags;
+  const { mode, workers, concurrency, allowBash } = flags;
+  const budget = budgetOf(flags);
   const models = modelOptions(flags, io);
   return {
     store: place.store,
@@ -81,7 +83,7 @@ export function runOptions(flags: RunFlags, place: Place, io: Pick<Io, "environm
     ...(mode === undefined ? {} : { mode: modeOf(mode) }),
     ...(workers === undefined ? {} : { workers: workersOf(workers) }),
     ...(concurrency === undefined ? {} : { concurrency: countOf("--concurrency", concurrency) }),
-    ...(budget === undefined ? {} : { budget: { usd: amountOf("--budget", budget) } }),
+    ...(budget === undefined ? {} : { budget }),
     ...(allowBash === true ? { permissions: { allow: ["bash"] } } : {}),
   };
 }
@@ -128,12 +130,6 @@ function countOf(flag: string, text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= 1_000) return value;
   throw bad(`${flag} is "${text}"; give a whole number from 1 to 1000.`);
-}
-
-function amountOf(flag: string, text: string): number {
-  const value = Number(text.replace(/^\$/, ""));
-  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
-  throw bad(`${flag} is "${text}"; give an amount in USD above 0, such as 2.50, or leave it out.`);
 }
 
 /** A path as a shell takes it. */

@@ -35,7 +35,7 @@ export function summaryLines(result: RunResult, extras: SummaryExtras): readonly
 
 /** `complete in 34 s · $0.12 of $2.00 · 45.2k tokens in 12 turns`. */
 function headLines(
-  { outcome, failure, spend, startedAt, endedAt, runId }: RunResult,
+  { outcome, failure, spend, startedAt, endedAt, sleptMs, runId }: RunResult,
   { budgetUsd }: SummaryExtras,
 ): readonly string[] {
   const tokens = spend.inputTokens + spend.outputTokens + spend.cacheReadTokens + spend.cacheWriteTokens;
@@ -45,7 +45,7 @@ function headLines(
     ...(spend.unpricedTurns > 0 ? [`${plural(spend.unpricedTurns, "turn")} without a known price not counted`] : []),
   ];
   const money = `${moneyText(spend.usd)}${limit}${unsure.length > 0 ? ` (${unsure.join(", ")})` : ""}`;
-  const head = `${runId}: ${outcome} after ${durationText(endedAt - startedAt)} · ${money} · ${countText(tokens)} tokens in ${plural(spend.turns, "turn")}`;
+  const head = `${runId}: ${outcome} after ${durationText(endedAt - startedAt - sleptMs)} · ${money} · ${countText(tokens)} tokens in ${plural(spend.turns, "turn")}`;
   return failure === null ? [head] : [head, failureText(failure, 600)];
 }
 

@@ -201,7 +201,7 @@ async function conclude({ run, result, watching, printer, signal }: Conclusion):
       ...summaryLines(result, {
         ...extras,
         applyLater: `${resumeCommand(run.id, place)} --apply`,
-        budgetUsd: run.snapshot.context.options.budgetUsd,
+        budgetUsd: run.snapshot.context.options.budget.usd,
       }),
     ])
       printer.line(line);

@@ -22,6 +22,7 @@ export const FAILURES = {
   NetworkFault: turn,
   StreamCut: turn,
   StreamStalled: turn,
+  TurnLost: turn,
   MalformedAnswer: turn,
   OutputTruncated: attempt,
   PromptTooLong: attempt,

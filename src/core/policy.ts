@@ -83,6 +83,7 @@ export const DEFAULT_TABLE: PolicyTable = {
   NetworkFault: network,
   StreamCut: network,
   StreamStalled: row([again(0, 1_000)], [renew({ effort: "lower" }), renew({ effort: "lower", issues: true })], "fail"),
+  TurnLost: row([again(0, 0), again(0, 0), again(0, 0)], [renew({})], "fail"),
   MalformedAnswer: row([again(0, 1_000)], [renew({})], "fail"),
   OutputTruncated: row(
     [],

@@ -14,7 +14,8 @@ import type { Outcome } from "../protocol/run-event.ts";
 import type { FrozenParameters, ModelChoice } from "../protocol/turn.ts";
 import { permit } from "../tools/permissions.ts";
 import type { ConversationInput } from "./conversation-state.ts";
-import { closeBooks, goBroke, synthesisChoice } from "./money.ts";
+import { mustAsk, synthesisChoice } from "./limits.ts";
+import { closeBooks, goBroke } from "./money.ts";
 import { withPlan } from "./run-state.ts";
 import type { CallName, RunContext, RunRules } from "./run-state.ts";
 import { countRestart, isTooIntense } from "./settle.ts";
@@ -38,11 +39,10 @@ export function beginCall(context: RunContext, call: CallName): Step {
 
 /** What a conversation of the run is given. */
 export function callInput(context: RunContext, call: CallName, rules: RunRules): ConversationInput {
-  const { permissions, budgetUsd } = context.options;
   const common = {
     id: call,
-    permissions,
-    allowanceUsd: budgetUsd === null ? null : "asked",
+    permissions: context.options.permissions,
+    allowanceUsd: mustAsk(context) ? "asked" : null,
     firstTurn: context.calls[call].turns + 1,
     at: context.now,
   } as const;
@@ -162,16 +162,17 @@ export function conclude(context: RunContext): Step {
   const required = tasks.filter((_, at) => !plan?.tasks[at]?.optional);
   const firstLoss = tasks.find(({ failure: lost }) => lost !== null && lost.code !== "DependencyFailed")?.failure ?? null;
   const finished = tasks.some(({ status }) => status === "finished");
-  const whole = finished && required.every(({ status }) => status === "finished") && context.failure === null && !context.broke;
+  const whole =
+    finished && required.every(({ status }) => status === "finished") && context.failure === null && context.broke === null;
   const cancelled = context.failure?.code === "Cancelled";
   const outcome: Outcome = cancelled ? "cancelled" : whole ? "complete" : finished ? "partial" : "failed";
   const answer = context.answer ?? plainAnswer(context);
   return step({ ...context, outcome, answer, failure: context.failure ?? (whole ? null : firstLoss) });
 }
 
-/** True when there is nothing to synthesize: the direct way, or nothing finished. */
-export const needsNoSynthesis = ({ route, queue, options }: RunContext): boolean =>
-  !options.synthesis || route?.mode === "direct" || (queue?.counts.finished ?? 0) === 0;
+/** True when there is nothing to synthesize (the direct way, or nothing finished), or no time left for it. */
+export const needsNoSynthesis = ({ route, queue, options, answer }: RunContext): boolean =>
+  answer !== null || !options.synthesis || route?.mode === "direct" || (queue?.counts.finished ?? 0) === 0;
 
 function withoutCall(context: RunContext, { call, why }: FailedCall, rules: RunRules): Step {
   const spent = why.code === "BudgetExceeded" ? goBroke(context) : step(context);
@@ -268,7 +269,7 @@ function synthesis(context: RunContext) {
 }
 
 /** The answer when no model wrote one: the single output, or what each task came to. */
-function plainAnswer({ route, plan, queue, reports, failure: why }: RunContext): string {
+export function plainAnswer({ route, plan, queue, reports, failure: why }: RunContext): string {
   const only = reports[0]?.output.value;
   if (route?.mode === "direct" && only !== undefined) return typeof only === "string" ? only : JSON.stringify(only, null, 2);
   const lines = (queue?.tasks ?? []).map(({ label, status, result, failure: lost }) =>

@@ -9,6 +9,7 @@ import { criticalPath } from "../queue/plan-index.ts";
 import { answerTask, reviveTask } from "../queue/queue.ts";
 import { childOf, liveConversations, withPlan } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
+import { answered } from "./deadlines.ts";
 import { dropLetter } from "./letters.ts";
 import { lossEvents, skip } from "./settle.ts";
 import { emit, sequence, step } from "./step.ts";
@@ -140,7 +141,7 @@ export function skipByCommand(context: RunContext, { task, reason, at }: Deliver
 export function retryByCommand(context: RunContext, { task, at }: Delivered<"task.retry">): Step {
   const { queue, plan } = context;
   const timed = { ...context, now: at };
-  if (context.broke) return dropLetter(timed, { from: "person", what: "task.retry", reason: "the budget is used up" });
+  if (context.broke !== null) return dropLetter(timed, { from: "person", what: "task.retry", reason: "the budget is used up" });
   const revived = queue && plan ? reviveTask(queue, plan, taskId(task)) : queue;
   if (revived === queue)
     return dropLetter(timed, { from: "person", what: "task.retry", reason: `${task} is not failed or skipped` });
@@ -162,7 +163,8 @@ export function resumeHeld(context: RunContext, at: number): Step {
 function passAnswer(context: RunContext, ask: Ask, { decision, text, at }: Delivered<"ask.answer">): Step {
   const child = ask.from === null ? undefined : childOf(context, ask.from);
   if (!child) return dropLetter(context, { from: ask.id, what: "ask.answer", reason: "who asked is gone" });
-  return step(context, { do: "tell", child, message: { type: "ask.answered", ask: ask.id, decision, text: text ?? null, at } });
+  const message = { type: "ask.answered", ask: ask.id, decision, text: text ?? null, at } as const;
+  return sequence(step(context, { do: "tell", child, message }), (next) => answered(next, ask, at));
 }
 
 function answerEscalation(context: RunContext, ask: Ask, { decision, at }: Delivered<"ask.answer">): Step {

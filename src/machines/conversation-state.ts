@@ -1,8 +1,8 @@
 // The conversation's state and the decisions on it, as pure functions; the chart (conversation.ts) only says when.
 //   C1  Histories only grow, parameters never change: thinking blocks and caches are bound to the exact prefix.
 //   C2  A tool runs only for a complete answer that stopped for tools; each call gets exactly one result.
-//   C3  Every turn is booked, also failed and lost ones, before its answer is used.
-//   C4  Every loop is bounded: turns, tool calls, time, repairs, pauses, equal calls.
+//   C3  Every turn is booked, also failed and lost ones, before its answer is used; a lost one at its worst case.
+//   C4  Every loop is bounded: turns, tool calls, repairs, pauses, losses, equal calls. (Time is the parent's to bound.)
 import { FAILURES, failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { digestOf, stableStringify } from "../core/json.ts";
@@ -11,11 +11,12 @@ import { nextTurnStep, waitBetween } from "../core/policy.ts";
 import type { Policy } from "../core/policy.ts";
 import { draw, seedFrom } from "../core/random.ts";
 import { unreachable } from "../core/unreachable.ts";
-import { promptTokensOf, sizeOf, worstCaseUsd } from "../model/prices.ts";
+import { promptTokensOf, sizeOf, worstCaseUsd, worstPromptTokens } from "../model/prices.ts";
+import type { WorstCase } from "../protocol/budget.ts";
 import type { Ask, PermissionRules } from "../protocol/command.ts";
 import type { ConversationOutcome } from "../protocol/message.ts";
-import { NO_SPEND, addLostTurns, addTurn } from "../protocol/spend.ts";
-import type { SpendTotals } from "../protocol/spend.ts";
+import { NO_SPEND, addTurn, estimateOf } from "../protocol/spend.ts";
+import type { SpendTotals, TurnSpend } from "../protocol/spend.ts";
 import { textOf } from "../protocol/turn.ts";
 import type { AssistantBlock, FrozenParameters, Message, TurnOutcome, UserBlock } from "../protocol/turn.ts";
 import type { ModelTurnOutput } from "../actors/contract.ts";
@@ -37,8 +38,7 @@ export interface ConversationInput {
   readonly permissions: PermissionRules;
   /** `asked`: each turn's worst case is asked of the parent first. Else money it may use in USD, null for no limit. */
   readonly allowanceUsd: number | null | "asked";
-  /** `elapsedMs`: after it no tool is run any more, counted in host time from `at`. @default no limit */
-  readonly limits: { readonly turns: number; readonly toolCalls: number; readonly elapsedMs?: number };
+  readonly limits: { readonly turns: number; readonly toolCalls: number };
   /** Most repair turns for an answer that does not fit its format. */
   readonly repairs: number;
   /** Host time of the start, ms. */
@@ -56,6 +56,8 @@ export interface ConversationContext extends ConversationInput {
   readonly turn: number;
   /** Tries of this turn so far. */
   readonly tried: number;
+  /** How often this try was lost in a crash so far. */
+  readonly lost: number;
   readonly verdict: Verdict | null;
   readonly failure: Failure | null;
   readonly answer: { readonly text: string; readonly value: Json } | null;
@@ -72,8 +74,10 @@ export interface ConversationContext extends ConversationInput {
   readonly refused: readonly string[];
   readonly asking: Ask | null;
   readonly told: readonly string[];
-  /** Money left to reserve from. */
+  /** Money left to use; null where it is asked for, or has no limit. */
   readonly moneyUsd: number | null;
+  /** The parent has reserved the next turn's worst case. */
+  readonly granted: boolean;
   /** Prompt tokens as of the last answer, and characters added since. */
   readonly knownTokens: number;
   readonly newCharacters: number;
@@ -110,6 +114,7 @@ export function startConversation(input: ConversationInput | undefined): Convers
     ...given,
     turn: given.firstTurn ?? 1,
     tried: 0,
+    lost: 0,
     verdict: null,
     failure: null,
     answer: null,
@@ -124,7 +129,8 @@ export function startConversation(input: ConversationInput | undefined): Convers
     refused: [],
     asking: null,
     told: [],
-    moneyUsd: given.allowanceUsd === "asked" ? 0 : given.allowanceUsd,
+    moneyUsd: given.allowanceUsd === "asked" ? null : given.allowanceUsd,
+    granted: false,
     knownTokens: 0,
     newCharacters: sizeOf(given),
     spend: NO_SPEND,
@@ -150,13 +156,26 @@ const NOTHING: ConversationInput = {
   at: 0,
 };
 
-/** The most the next turn can cost, in USD; 0 for a model without a price. */
-export function worstCase({ parameters, knownTokens, newCharacters }: ConversationContext): number {
-  return worstCaseUsd(parameters.choice, { knownPromptTokens: knownTokens, newCharacters }) ?? 0;
+/** The most the next turn can use. */
+export function worstCase({ parameters: { choice }, knownTokens, newCharacters }: ConversationContext): WorstCase {
+  const prompt = { knownPromptTokens: knownTokens, newCharacters };
+  return {
+    usd: worstCaseUsd(choice, prompt) ?? 0,
+    inputTokens: worstPromptTokens(prompt),
+    outputTokens: choice.maxTokens,
+  };
 }
 
-/** How the host names this try of this turn. */
-export const turnKey = ({ id, turn, tried }: ConversationContext): string => `${id}/turn/${turn}.${tried}`;
+/** How the host names this try of this turn; one that was lost is asked again under a name of its own. */
+export const turnKey = ({ id, turn, tried, lost }: ConversationContext): string =>
+  `${id}/turn/${turn}.${tried}${lost > 0 ? `.${lost}` : ""}`;
+
+/** What a turn cost, as far as anybody knows; null for nothing. A lost one may have cost all it could. */
+export function billOf(context: ConversationContext, { outcome, lost }: ModelTurnOutput): TurnSpend | null {
+  const { usage, usd } = outcome;
+  if (outcome.kind === "failed" && lost > 0) return estimateOf(worstCase(context), context.parameters.choice.price !== null);
+  return usage && { usage, usd };
+}
 
 /** Books a turn and decides what comes next. */
 export function judgeTurn(
@@ -176,8 +195,7 @@ export function judgeCrash(
   rules: ConversationRules,
 ): ConversationContext {
   // What was granted for it is settled with the parent, so the next try asks anew.
-  const moneyUsd = context.allowanceUsd === "asked" ? 0 : context.moneyUsd;
-  return afterFailure({ ...context, moneyUsd, now: error.at }, failure("Internal", error.message), rules);
+  return afterFailure({ ...context, granted: false, now: error.at }, failure("Internal", error.message), rules);
 }
 
 /** The model's answer to the calls: all results first, then what a person said meanwhile. */
@@ -281,7 +299,7 @@ function afterAnswer(
   outcome: Extract<TurnOutcome, { kind: "answered" }>,
   rules: ConversationRules,
 ): ConversationContext {
-  const grown = { ...append(context, { role: "assistant", content: outcome.blocks }), tried: 0 };
+  const grown = { ...append(context, { role: "assistant", content: outcome.blocks }), tried: 0, lost: 0 };
   switch (outcome.stop) {
     case "tool_use":
       return takeCalls(grown, outcome.blocks);
@@ -313,9 +331,7 @@ function afterAnswer(
 
 function takeCalls(context: ConversationContext, blocks: readonly AssistantBlock[]): ConversationContext {
   const calls = blocks.filter((block) => block.type === "tool_use");
-  const { toolCalls, turns, elapsedMs = Number.POSITIVE_INFINITY } = context.limits;
-  if (context.now - context.at > elapsedMs)
-    return fail(context, failure("WorkerTimeout", `There was no answer after ${Math.round(elapsedMs / 60_000)} minutes.`));
+  const { toolCalls, turns } = context.limits;
   if (context.toolCalls + calls.length > toolCalls)
     return fail(context, failure("WorkerLooping", `More than ${toolCalls} tool calls were asked for.`));
   if (context.turn - (context.firstTurn ?? 1) + 1 >= turns)
@@ -337,37 +353,39 @@ function takeAnswer(context: ConversationContext, text: string, { decode }: Conv
 }
 
 function afterFailure(context: ConversationContext, why: Failure, { policy }: ConversationRules): ConversationContext {
-  const step = nextTurnStep(policy, why.code, context.tried);
+  const isLost = why.code === "TurnLost";
+  const step = nextTurnStep(policy, why.code, isLost ? context.lost : context.tried);
   // A fault that only a person can mend (an unknown host, say) is tried once more, in case it was a passing one.
   const isLasting = !why.retryable && FAILURES[why.code].retryable;
   if (step?.do === "again" && !(isLasting && context.tried > 0)) {
     const drawn = draw(context.seed);
     const waitMs = Math.max(why.retryAfterMs ?? 0, waitBetween(step.waitMs, drawn.value));
-    const seeded = { ...context, seed: drawn.next, failure: why, tried: context.tried + 1 };
+    const counted = isLost ? { lost: context.lost + 1 } : { tried: context.tried + 1, lost: 0 };
+    const seeded = { ...context, seed: drawn.next, failure: why, ...counted };
     return waitMs > policy.longestWaitMs
       ? { ...seeded, verdict: "hold" }
       : { ...seeded, wakeAt: context.now + waitMs, verdict: "wait" };
   }
   const row = policy.table[why.code];
   const mendable = isLasting || FAILURES[why.code].level === "run" || (row.then === "suspend" && row.attempt.length === 0);
-  return mendable ? { ...context, failure: why, tried: context.tried + 1, verdict: "hold" } : fail(context, why);
+  return mendable ? { ...context, failure: why, tried: context.tried + 1, lost: 0, verdict: "hold" } : fail(context, why);
 }
 
 const fail = (context: ConversationContext, why: Failure): ConversationContext => ({ ...context, failure: why, verdict: "fail" });
 
-function book(context: ConversationContext, { outcome, lost }: ModelTurnOutput): ConversationContext {
-  const { usage, usd } = outcome;
-  const spend = usage ? addLostTurns(addTurn(context.spend, { usage, usd }), { usage, usd }, lost) : context.spend;
-  const used = spend.usd - context.spend.usd;
-  const money = context.allowanceUsd === "asked" ? 0 : context.moneyUsd === null ? null : context.moneyUsd - used;
+function book(context: ConversationContext, value: ModelTurnOutput): ConversationContext {
+  const bill = billOf(context, value);
+  const spend = bill ? addTurn(context.spend, bill) : context.spend;
+  const moneyUsd = context.moneyUsd === null ? null : context.moneyUsd - (bill?.usd ?? 0);
+  const { outcome } = value;
   const known =
     outcome.kind === "answered"
       ? { knownTokens: promptTokensOf(outcome.usage) + outcome.usage.outputTokens, newCharacters: 0 }
       : {};
-  return { ...context, spend, moneyUsd: money, ...known };
+  return { ...context, spend, moneyUsd, granted: false, ...known };
 }
 
-const nextTurn = (context: ConversationContext) => ({ turn: context.turn + 1, tried: 0, verdict: null });
+const nextTurn = (context: ConversationContext) => ({ turn: context.turn + 1, tried: 0, lost: 0, verdict: null });
 
 function append(context: ConversationContext, message: Message): ConversationContext {
   const added = message.role === "user" ? sizeOf({ messages: [message] }) : 0;

@@ -13,6 +13,7 @@ import {
   answerCalls,
   askAboutCall,
   askForRepair,
+  billOf,
   goOn,
   judgeCrash,
   judgeTurn,
@@ -50,7 +51,7 @@ export function createConversation(actors: ConversationActors, rules: Conversati
   return base
     .extend({
       guards: {
-        hasMoney: ({ context }) => context.moneyUsd === null || worstCase(context) <= context.moneyUsd,
+        hasMoney: ({ context }) => context.granted || (context.allowanceUsd !== "asked" && canAfford(context)),
         mayAskForMoney: ({ context }) => context.allowanceUsd === "asked",
         mustAct: ({ context }) => context.verdict === "act",
         mustContinue: ({ context }) => context.verdict === "continue",
@@ -68,29 +69,23 @@ export function createConversation(actors: ConversationActors, rules: Conversati
       },
       actions: {
         askForMoney: base.enqueueActions(({ context, self, enqueue }) => {
-          const usd = worstCase(context) - (context.moneyUsd ?? 0);
-          sendUp(self, enqueue, { type: "budget.asked", from: context.id, usd, at: context.now });
+          sendUp(self, enqueue, { type: "budget.asked", from: context.id, worst: worstCase(context), at: context.now });
         }),
-        takeMoney: base.assign(({ context, event }) =>
-          event.type === "budget.granted" ? { moneyUsd: (context.moneyUsd ?? 0) + event.usd, now: event.at } : {},
-        ),
-        runOutOfMoney: base.assign(({ context }) => ({
+        takeMoney: base.assign(({ event }) => (event.type === "budget.granted" ? { granted: true, now: event.at } : {})),
+        runOutOfMoney: base.assign(({ context, event }) => ({
           verdict: "fail" as const,
-          failure: failure(
-            "BudgetExceeded",
-            `The next turn may cost $${worstCase(context).toFixed(4)}, and that much is not left.`,
-          ),
+          failure:
+            event.type === "budget.refused"
+              ? event.failure
+              : failure(
+                  "BudgetExceeded",
+                  `The next turn may cost $${worstCase(context).usd.toFixed(4)}, and that much is not left.`,
+                ),
         })),
         announceTurn: base.enqueueActions(({ context, self, enqueue }) => {
           const { id: from, turn, now: at, parameters } = context;
-          sendUp(self, enqueue, {
-            type: "turn.started",
-            from,
-            turn,
-            model: parameters.choice.model,
-            reservedUsd: worstCase(context),
-            at,
-          });
+          const { model } = parameters.choice;
+          sendUp(self, enqueue, { type: "turn.started", from, turn, model, worst: worstCase(context), at });
         }),
         judgeTurn: base.enqueueActions(({ context, event, self, enqueue }) => {
           const judged = verdictOn(context, event, rules);
@@ -284,18 +279,17 @@ function verdictOn(context: ConversationContext, event: Event, rules: Conversati
 function turnMessages(before: ConversationContext, event: Event, after: ConversationContext): readonly UpwardMessage[] {
   const { id: from, turn } = before;
   const at = after.now;
-  const lost = event.type === "xstate.done.actor.turn" ? event.output.value.lost : 0;
   const wakeAt = after.verdict === "wait" ? after.wakeAt : null;
   const why = after.failure ?? failure("Internal", "The turn broke.");
-  if (event.type !== "xstate.done.actor.turn")
-    return [{ type: "turn.failed", from, turn, failure: why, usage: null, usd: null, lost, wakeAt, at }];
-  const { outcome } = event.output.value;
-  if (outcome.kind === "failed")
-    return [
-      { type: "turn.failed", from, turn, failure: outcome.failure, usage: outcome.usage, usd: outcome.usd, lost, wakeAt, at },
-    ];
+  const failed = { type: "turn.failed", from, turn, wakeAt, at } as const;
+  if (event.type !== "xstate.done.actor.turn") return [{ ...failed, failure: why, usage: null, usd: null, lost: false }];
+  const { outcome, lost } = event.output.value;
+  if (outcome.kind === "failed") {
+    const { usage, usd } = billOf(before, event.output.value) ?? { usage: null, usd: null };
+    return [{ ...failed, failure: outcome.failure, usage, usd, lost: lost > 0 }];
+  }
   const { model, stop, usage, usd } = outcome;
-  return [{ type: "turn.completed", from, turn, model, stop, usage, usd, lost, at }];
+  return [{ type: "turn.completed", from, turn, model, stop, usage, usd, at }];
 }
 
 function resultOf(event: Event): { readonly content: string; readonly isError: boolean; readonly at: number } {
@@ -317,6 +311,9 @@ function permission(context: ConversationContext) {
   const call = context.calls[context.next];
   return permit({ name: call?.name ?? "", input: call?.input ?? null }, context.permissions);
 }
+
+const canAfford = (context: ConversationContext): boolean =>
+  context.moneyUsd === null || worstCase(context).usd <= context.moneyUsd;
 
 const isDeclared = ({ calls, next, parameters }: ConversationContext): boolean =>
   parameters.tools.some((tool) => tool.name === calls[next]?.name);

@@ -10,9 +10,11 @@ import type { Brief, DependencyOutput } from "../protocol/work.ts";
 import { dependencyClosure } from "../queue/plan-index.ts";
 import { canStart, isSettled, startReady } from "../queue/queue.ts";
 import type { StartedTask } from "../queue/queue.ts";
+import { armFor } from "./deadlines.ts";
+import { mustAsk } from "./limits.ts";
 import { isInFlight } from "./money.ts";
 import type { Adjustment, RunContext } from "./run-state.ts";
-import { emit, step } from "./step.ts";
+import { emit, sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
 import type { WorkerInput } from "./worker-state.ts";
 
@@ -25,12 +27,13 @@ export function dispatch(context: RunContext): Step {
   const { queue, plan } = context;
   if (!queue || !plan) return step(context);
   const { queue: next, started } = startReady(queue, plan, context.now);
-  return step({ ...context, queue: next }, ...started.flatMap((one) => startTask(context, one)));
+  const starts = started.flatMap((one) => startTask(context, one));
+  return sequence(step({ ...context, queue: next }, ...starts), (after) => armFor(after, started));
 }
 
 /** True when a task may start now. */
 export const mayDispatch = ({ queue, broke, suspension }: RunContext): boolean =>
-  queue !== null && !broke && suspension === null && canStart(queue);
+  queue !== null && broke === null && suspension === null && canStart(queue);
 
 /** True when every task is finished, failed or skipped and no stopped turn is still in flight. */
 export const isAllSettled = (context: RunContext): boolean =>
@@ -80,7 +83,7 @@ function workerInput(context: RunContext, id: TaskId, attempt: number): WorkerIn
     acceptance: task.acceptance,
     writes: task.writes,
     permissions: options.permissions,
-    allowanceUsd: options.budgetUsd === null ? null : "asked",
+    allowanceUsd: mustAsk(context) ? "asked" : null,
     at,
   };
 }

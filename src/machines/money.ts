@@ -1,39 +1,26 @@
-// Money of a run: what was spent, what is reserved, who may spend next.
-//   M1  spent + reserved + the synthesis' share never exceeds the budget: a turn starts only after its worst case is reserved.
+// Money and tokens of a run: what was spent, what is reserved, who may start a turn next.
+//   M1  Spent and reserved never exceed a limit (see limits.ts): a turn starts only after its worst case is reserved.
 //   M2  Every turn is booked once: completed, failed, lost in a crash, or orphaned by a stop.
-//   M3  Nobody waits for money that can't come: with nothing in flight a turn that does not fit is refused.
+//   M3  Nobody waits for money that can't come: a turn that would not fit even if all others cost nothing is refused.
 //   M4  Nobody waits for ever for the bill of a stopped turn: after a while its worst case is booked as an estimate.
 import { attemptId, parseAttemptId } from "../core/ids.ts";
 import { chargeTask } from "../queue/queue.ts";
-import { worstCaseUsd } from "../model/prices.ts";
+import type { LimitName, WorstCase } from "../protocol/budget.ts";
 import type { EffectOrphaned, UpwardMessage } from "../protocol/message.ts";
-import { addLostTurns, addTurn } from "../protocol/spend.ts";
-import type { Usage } from "../protocol/spend.ts";
-import type { ModelChoice } from "../protocol/turn.ts";
+import { addTurn, estimateOf, tokensOf } from "../protocol/spend.ts";
+import type { TurnSpend, Usage } from "../protocol/spend.ts";
+import { addUse, roomFor, useOfRun } from "./limits.ts";
 import { childOf, liveAttempt } from "./run-state.ts";
 import type { Account, RunContext } from "./run-state.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
 import { lostTurns, turnEnd } from "./turn-events.ts";
 
-const NO_MONEY: Account = { usd: 0, reservedUsd: 0, inFlight: false, turn: 0, model: "" };
-/** Share of the budget that the synthesis may set aside at most, and the prompt it is reckoned with, in characters. */
-const SYNTHESIS_SHARE = 0.25;
-const SYNTHESIS_CHARACTERS = 40_000;
-/** Most output of a synthesis, in tokens. */
-const SYNTHESIS_TOKENS = 8_000;
-const FEWEST_TOKENS = 500;
+const NO_RESERVE = { reservedUsd: 0, reservedInputTokens: 0, reservedOutputTokens: 0 };
+const NO_MONEY: Account = { usd: 0, ...NO_RESERVE, inFlight: false, turn: 0, model: "" };
 /** How long the bill of a stopped turn is waited for. Hosts bring it at once; a restore without one never does. */
 const BILL_MS = 60_000;
 const BILL = "/bill";
-const NO_USAGE: Usage = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cacheReadTokens: 0,
-  cacheWrite5mTokens: 0,
-  cacheWrite1hTokens: 0,
-  estimated: true,
-};
 
 type Message<T extends UpwardMessage["type"]> = Extract<UpwardMessage, { type: T }>;
 
@@ -45,45 +32,62 @@ export const accountOf = (context: RunContext, from: string): Account =>
 export const isInFlight = (context: RunContext): boolean => Object.values(context.accounts).some((account) => account.inFlight);
 
 /** A turn goes out. */
-export function startTurn(context: RunContext, { from, turn, model, reservedUsd, at }: Message<"turn.started">): Step {
-  const account = { ...accountOf(context, from), reservedUsd, inFlight: true, turn, model };
+export function startTurn(context: RunContext, { from, turn, model, worst, at }: Message<"turn.started">): Step {
+  const account = { ...accountOf(context, from), ...reserveOf(worst), inFlight: true, turn, model };
   const next = { ...setAccount(context, from, account), now: at, calls: countTurn(context, from, turn) };
   return step(next, emit(next, { type: "turn.started", conversation: from, turn, model }));
 }
 
 /** A turn came back, well or not. */
 export function endTurn(context: RunContext, message: Message<"turn.completed"> | Message<"turn.failed">): Step {
-  const { from, turn, usage, usd, lost, at } = message;
+  const { from, usage, usd, at } = message;
+  const booked = book({ ...context, now: at }, from, usage && { usage, usd });
+  return sequence(step(booked, ...turnEvents(booked, message)), fund);
+}
+
+/** What a lost turn may have cost is told once. */
+function turnEvents(context: RunContext, message: Message<"turn.completed"> | Message<"turn.failed">): readonly Directive[] {
+  const { from, turn, usage, usd } = message;
   const { model } = accountOf(context, from);
-  const booked = book({ ...context, now: at }, { from, usage, usd, lost });
-  const before = lostTurns({ from, turn, model, why: "crash", usage, usd, times: lost });
-  return sequence(step(booked, ...[...before, turnEnd(message, model)].map((event) => emit(booked, event))), fund);
+  const events =
+    message.type === "turn.failed" && message.lost
+      ? [
+          ...lostTurns({ from, turn, model, why: "crash", usage, usd, times: 1 }),
+          turnEnd({ ...message, usage: null, usd: null }, model),
+        ]
+      : [turnEnd(message, model)];
+  return events.map((event) => emit(context, event));
 }
 
 /** A stopped turn came to its end: its cost is booked, its reservation is free. */
 export function settleOrphan(context: RunContext, orphan: EffectOrphaned): Step {
-  if (orphan.name !== "modelTurn") return step({ ...context, now: orphan.at });
-  const from = orphan.key.slice(0, orphan.key.indexOf("/turn/"));
+  const timed = { ...context, now: Math.max(context.now, orphan.at) };
+  if (orphan.name !== "modelTurn") return step(timed);
+  const { from, turn } = turnOf(orphan.key);
+  const account = accountOf(context, from);
+  const dropped = (next: RunContext, reason: string): readonly Directive[] =>
+    orphan.performed ? [emit(next, { type: "letter.dropped", from, what: "modelTurn", reason })] : [];
+  // M2: its worst case was booked before, or another turn of that name is in flight by now.
+  if (!account.inFlight || account.turn !== turn)
+    return step(timed, ...dropped(timed, "its actor was stopped; its cost was booked before"));
   const stop: Directive = { do: "stop", child: `wake:${billName(context, from)}` };
   // It was sent, and nobody knows what came of it.
-  if (orphan.performed && orphan.value === undefined)
+  if (orphan.performed && (orphan.value === undefined || isLost(orphan.value)))
     return sequence(step(context, stop), (next) => estimateBill(next, from, orphan.at));
   const bill = billOf(orphan.value);
-  const { turn, model } = accountOf(context, from);
-  const booked = book({ ...context, now: orphan.at }, { from, ...bill });
-  const { usage, usd } = bill;
-  const lost = [
-    ...lostTurns({ from, turn, model, why: "crash", usage, usd, times: bill.lost }),
-    ...lostTurns({ from, turn, model, why: "stopped", usage, usd, times: 1 }),
-  ].map((event) => emit(booked, event));
-  const charged = chargeLate(closeAccount(booked, from), from, booked.spend.usd - context.spend.usd);
-  const dropped = emit(charged, {
-    type: "letter.dropped",
+  const booked = book(timed, from, bill);
+  const late = {
     from,
-    what: "modelTurn",
-    reason: "its actor was stopped; its cost is booked",
-  });
-  return sequence(step(charged, stop, ...lost, ...(orphan.performed ? [dropped] : [])), fund);
+    turn,
+    model: account.model,
+    why: "stopped",
+    usage: bill?.usage ?? null,
+    usd: bill?.usd ?? null,
+    times: 1,
+  } as const;
+  const lost = lostTurns(late).map((event) => emit(booked, event));
+  const charged = chargeLate(closeAccount(booked, from), from, booked.spend.usd - context.spend.usd);
+  return sequence(step(charged, stop, ...lost, ...dropped(charged, "its actor was stopped; its cost is booked")), fund);
 }
 
 /** Waits for the bill of a turn that was stopped in flight (M4). */
@@ -107,48 +111,52 @@ export function closeBooks(context: RunContext, from: string): Step {
 /** No bill came: the worst case is booked. */
 export function estimateBill(context: RunContext, from: string, at: number): Step {
   const now = Math.max(context.now, at);
-  const { inFlight, reservedUsd, turn, model } = accountOf(context, from);
+  const { inFlight, reservedUsd, reservedInputTokens, reservedOutputTokens, turn, model } = accountOf(context, from);
   if (!inFlight) return step({ ...context, now });
-  const usd = reservedUsd > 0 ? reservedUsd : null;
-  const booked = book({ ...context, now }, { from, usage: NO_USAGE, usd, lost: 0 });
+  const worst = { usd: reservedUsd, inputTokens: reservedInputTokens, outputTokens: reservedOutputTokens };
+  const bill = estimateOf(worst, reservedUsd > 0);
+  const booked = book({ ...context, now }, from, bill);
   const charged = chargeLate(closeAccount(booked, from), from, reservedUsd);
-  const lost = lostTurns({ from, turn, model, why: "unbilled", usage: NO_USAGE, usd, times: 1 }).map((event) =>
-    emit(booked, event),
-  );
+  const lost = lostTurns({ from, turn, model, why: "unbilled", ...bill, times: 1 }).map((event) => emit(booked, event));
   const reason = "its actor was stopped and no bill came; its worst case is booked";
   return sequence(step(charged, ...lost, emit(charged, { type: "letter.dropped", from, what: "modelTurn", reason })), fund);
 }
 
 /** A turn asks for its worst case. */
-export function askForMoney(context: RunContext, { from, usd, at }: Message<"budget.asked">): Step {
-  return fund({ ...context, now: at, funding: [...context.funding.filter((one) => one.from !== from), { from, usd }] });
+export function askForMoney(context: RunContext, { from, worst, at }: Message<"budget.asked">): Step {
+  return fund({ ...context, now: at, funding: [...context.funding.filter((one) => one.from !== from), { from, worst }] });
 }
 
 /** Gives money to whoever waits for it, first come first served; refuses where none can come any more (M3). */
 export function fund(context: RunContext): Step {
   let next = context;
   const then: Directive[] = [];
-  for (const { from, usd } of context.funding) {
+  for (const { from, worst } of context.funding) {
     const child = childOf(next, from);
-    if (!child) next = withoutFunding(next, from);
-    else if (usd <= spareUsd(next, from)) {
-      next = setAccount(withoutFunding(next, from), from, { ...accountOf(next, from), reservedUsd: usd });
-      then.push({ do: "tell", child, message: { type: "budget.granted", usd, at: next.now } });
-    } else if (!othersReserved(next, from)) {
-      next = withoutFunding(next, from);
-      then.push({ do: "tell", child, message: { type: "budget.refused", at: next.now } });
+    const room = child === undefined ? undefined : roomFor(next, from, worst);
+    if (room?.kind === "later") continue;
+    next = withoutFunding(next, from);
+    if (child === undefined || room === undefined) continue;
+    if (room.kind === "now") {
+      next = setAccount(next, from, { ...accountOf(next, from), ...reserveOf(worst) });
+      then.push({ do: "tell", child, message: { type: "budget.granted", at: next.now } });
+    } else {
+      next = { ...next, refusedBy: room.limit ?? next.refusedBy };
+      then.push({ do: "tell", child, message: { type: "budget.refused", failure: room.failure, at: next.now } });
     }
   }
   return step(next, ...then);
 }
 
-/** The budget let somebody down: from now on nothing new starts (see `skipIdle`). */
-export function goBroke(context: RunContext): Step {
+/** A limit of the run is used up: from now on nothing new starts (see `skipIdle`). `what`: by default the one that refused a turn. */
+export function goBroke(context: RunContext, what: LimitName = context.refusedBy ?? "usd"): Step {
   if (context.broke) return step(context);
   const { options, spend } = context;
+  const limit = options.budget[what] ?? 0;
+  const used = what === "ms" ? limit : useOfRun(context)[what];
   return step(
-    { ...context, broke: true },
-    emit(context, { type: "budget.reached", limitUsd: options.budgetUsd ?? 0, spentUsd: spend.usd }),
+    { ...context, broke: what },
+    emit(context, { type: "budget.reached", what, limit, used, limitUsd: options.budget.usd, spentUsd: spend.usd }),
   );
 }
 
@@ -158,45 +166,25 @@ export function closeAccount(context: RunContext, from: string): RunContext {
   return !account || account.inFlight ? context : { ...context, accounts: others };
 }
 
-/** The synthesis' model, its output cut to what the budget still allows. */
-export function synthesisChoice(context: RunContext, choice: ModelChoice): ModelChoice {
-  const capped = { ...choice, maxTokens: Math.min(choice.maxTokens, SYNTHESIS_TOKENS) };
-  const { budgetUsd } = context.options;
-  if (budgetUsd === null || !choice.price) return capped;
-  const prompt = worstCaseUsd({ ...capped, maxTokens: 0 }, { knownPromptTokens: 0, newCharacters: SYNTHESIS_CHARACTERS }) ?? 0;
-  const affordable = Math.floor(((spareUsd(context, "synthesis") - prompt) / choice.price.outputUsd) * 1e6);
-  return { ...capped, maxTokens: Math.max(FEWEST_TOKENS, Math.min(capped.maxTokens, affordable)) };
-}
-
-/** What a conversation may still reserve. The synthesis' share is kept from all others. */
-export function spareUsd(context: RunContext, from: string): number {
-  const { budgetUsd } = context.options;
-  if (budgetUsd === null) return Number.POSITIVE_INFINITY;
-  const reserved = Object.entries(context.accounts).reduce(
-    (sum, [name, account]) => (name === from ? sum : sum + account.reservedUsd),
-    0,
-  );
-  const share = from === "synthesis" || context.route?.mode === "direct" ? 0 : synthesisShareUsd(context, budgetUsd);
-  return budgetUsd - context.spend.usd - reserved - share;
-}
-
-function synthesisShareUsd({ models }: RunContext, budgetUsd: number): number {
-  const choice = { ...models.orchestrator, maxTokens: Math.min(models.orchestrator.maxTokens, SYNTHESIS_TOKENS) };
-  return Math.min(
-    budgetUsd * SYNTHESIS_SHARE,
-    worstCaseUsd(choice, { knownPromptTokens: 0, newCharacters: SYNTHESIS_CHARACTERS }) ?? 0,
-  );
-}
-
-function book(
-  context: RunContext,
-  bill: { readonly from: string; readonly usage: Usage | null; readonly usd: number | null; readonly lost: number },
-): RunContext {
-  const { from, usage, usd, lost } = bill;
-  const spend = usage ? addLostTurns(addTurn(context.spend, { usage, usd }), { usage, usd }, lost) : context.spend;
+function book(context: RunContext, from: string, bill: TurnSpend | null): RunContext {
   const account = accountOf(context, from);
-  const usedUsd = spend.usd - context.spend.usd;
-  return setAccount({ ...context, spend }, from, { ...account, usd: account.usd + usedUsd, reservedUsd: 0, inFlight: false });
+  const usd = bill?.usd ?? 0;
+  const spent = bill
+    ? addUse({ ...context, spend: addTurn(context.spend, bill) }, from, { usd, tokens: tokensOf(bill.usage), ms: 0 })
+    : context;
+  return setAccount(spent, from, { ...account, ...NO_RESERVE, usd: account.usd + usd, inFlight: false });
+}
+
+const reserveOf = ({ usd, inputTokens, outputTokens }: WorstCase) => ({
+  reservedUsd: usd,
+  reservedInputTokens: inputTokens,
+  reservedOutputTokens: outputTokens,
+});
+
+/** The conversation and the number of a turn, read from the key of its effect. */
+function turnOf(key: string): { readonly from: string; readonly turn: number } {
+  const at = key.indexOf("/turn/");
+  return { from: key.slice(0, at), turn: Number.parseInt(key.slice(at + "/turn/".length), 10) };
 }
 
 /** The name of the wait for a bill: an attempt is stopped once, a conversation of the run once a try. */
@@ -212,27 +200,22 @@ function chargeLate(context: RunContext, from: string, usd: number): RunContext 
   return { ...context, queue: chargeTask(context.queue, { task: named.task, usd }) };
 }
 
-function billOf(value: unknown): { readonly usage: Usage | null; readonly usd: number | null; readonly lost: number } {
-  // What an orphaned model turn still returned is a ModelTurnOutput; anything else costs nothing that we know of.
+/** What an orphaned model turn still returned is a ModelTurnOutput; anything else costs nothing that we know of. */
+function billOf(value: unknown): TurnSpend | null {
   const outcome = field(value, "outcome");
   const usage = field(outcome, "usage");
   const usd = field(outcome, "usd");
-  const lost = field(value, "lost");
-  return {
-    usage: isUsage(usage) ? usage : null,
-    usd: typeof usd === "number" ? usd : null,
-    lost: typeof lost === "number" ? lost : 0,
-  };
+  return isUsage(usage) ? { usage, usd: typeof usd === "number" ? usd : null } : null;
 }
+
+/** A turn that was in flight at a crash, and stopped before its loss was told. */
+const isLost = (value: unknown): boolean => Number(field(value, "lost") ?? 0) > 0;
 
 const field = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
 
 const isUsage = (value: unknown): value is Usage =>
   typeof field(value, "inputTokens") === "number" && typeof field(value, "outputTokens") === "number";
-
-const othersReserved = (context: RunContext, from: string): boolean =>
-  Object.entries(context.accounts).some(([name, account]) => name !== from && account.reservedUsd > 0);
 
 const setAccount = (context: RunContext, from: string, account: Account): RunContext => ({
   ...context,

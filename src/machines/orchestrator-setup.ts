@@ -5,7 +5,7 @@ import type { DoneActorEvent, ErrorActorEvent } from "xstate";
 import type { RunActors } from "../actors/contract.ts";
 import { failure } from "../core/failure.ts";
 import type { EffectOrphaned } from "../host/port.ts";
-import type { UpwardMessage } from "../protocol/message.ts";
+import type { HostSlept, UpwardMessage } from "../protocol/message.ts";
 import type { RunEvent } from "../protocol/run-event.ts";
 import {
   announceRoute,
@@ -36,19 +36,21 @@ import {
 } from "./commands.ts";
 import type { Delivered } from "./commands.ts";
 import type { ConversationMachine } from "./conversation.ts";
+import { armAgain, goOn, standStill, takeGap, unset } from "./deadlines.ts";
 import { dispatch, isAllSettled, isWaitingForWake, mayDispatch } from "./dispatch.ts";
 import { effectErrorOf } from "./effect-events.ts";
 import type { DoneOf } from "./effect-events.ts";
 import { dropLetter } from "./letters.ts";
 import { integrationBroke, mustIntegrate, takeIntegrated } from "./integrate.ts";
 import { askForMoney, endTurn, isInFlight, settleOrphan, startTurn } from "./money.ts";
+import { isOutOfTime } from "./overtime.ts";
 import { announce, cancel, relay, stopAll } from "./run-events.ts";
 import type { RunOutput } from "./run-events.ts";
 import { callOutcome, childId, exploreError, wake, workerOutcome } from "./run-ends.ts";
 import { childOf } from "./run-state.ts";
 import type { CallName, RunContext, RunInput, RunRules } from "./run-state.ts";
 import { mustSkipIdle, settleWorker, skipIdle } from "./settle.ts";
-import { step } from "./step.ts";
+import { sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
 import type { WorkerMachine } from "./worker.ts";
 
@@ -60,6 +62,7 @@ export type OrchestratorEvent =
   | UpwardMessage
   | Delivered
   | EffectOrphaned
+  | HostSlept
   | DoneOf<"route" | "plan" | "synthesis", ConversationMachine>
   | DoneOf<"explore", RunActors["prepareWorkspace"]>
   | DoneOf<"integrate", RunActors["integrate"]>
@@ -132,6 +135,7 @@ export function orchestratorSetup(rules: RunRules) {
       mayMoveDirectly: ({ context }) => mayMove(context) && context.route?.mode === "direct",
       mustIntegrate: ({ context }) => mustIntegrate(context),
       needsNoSynthesis: ({ context }) => needsNoSynthesis(context),
+      isOutOfTime: ({ context }) => isOutOfTime(context),
       isAnswered: ({ context }) => context.answer !== null,
       mustSuspend: ({ context }) => context.suspension !== null,
       isInFlight: ({ context }) => isInFlight(context),
@@ -140,13 +144,16 @@ export function orchestratorSetup(rules: RunRules) {
     },
     actions: {
       announceRun: decide((context) =>
-        announce(context, {
-          type: "run.started",
-          runId: context.runId,
-          request: context.request,
-          mode: context.mode,
-          workers: context.workers.map(({ name }) => name),
-        }),
+        sequence(
+          announce(context, {
+            type: "run.started",
+            runId: context.runId,
+            request: context.request,
+            mode: context.mode,
+            workers: context.workers.map(({ name }) => name),
+          }),
+          (next) => armAgain(next),
+        ),
       ),
       enterRouting: decide((context) => announce(context, { type: "phase.entered", phase: "routing" })),
       enterDirect: decide((context) => announce(context, { type: "phase.entered", phase: "direct" })),
@@ -156,11 +163,26 @@ export function orchestratorSetup(rules: RunRules) {
       enterRetrying: decide((context) => announce(context, { type: "phase.entered", phase: "retrying" })),
       enterIntegrating: decide((context) => announce(context, { type: "phase.entered", phase: "integrating" })),
       enterSynthesizing: decide((context) => announce(context, { type: "phase.entered", phase: "synthesizing" })),
-      becomeRunning: decide((context) => announce(context, { type: "activity.changed", activity: "running", failure: null })),
-      becomePaused: decide((context) => announce(context, { type: "activity.changed", activity: "paused", failure: null })),
-      becomeSuspended: decide((context) =>
-        announce(context, { type: "activity.changed", activity: "suspended", failure: context.suspension }),
+      becomeRunning: decide((context, event) =>
+        sequence(announce(context, { type: "activity.changed", activity: "running", failure: null }), (next) =>
+          goOn(next, timed(next, event).now),
+        ),
       ),
+      becomePaused: decide((context, event) =>
+        announce(standStill(context, timed(context, event).now), {
+          type: "activity.changed",
+          activity: "paused",
+          failure: null,
+        }),
+      ),
+      becomeSuspended: decide((context) =>
+        announce(standStill(context, context.now), {
+          type: "activity.changed",
+          activity: "suspended",
+          failure: context.suspension,
+        }),
+      ),
+      takeGap: decide((context, event) => step(event.type === "host.slept" ? takeGap(context, event) : context)),
       startTurn: decide((context, event) => (event.type === "turn.started" ? takeTurn(context, event) : step(context))),
       endTurn: decide((context, event) =>
         event.type === "turn.completed" || event.type === "turn.failed" ? endTurn(context, event) : step(context),
@@ -175,7 +197,7 @@ export function orchestratorSetup(rules: RunRules) {
       settleWorker: decide((context, event) =>
         settleWorker(context, { child: childId(event), outcome: workerOutcome(context, event) }, rules),
       ),
-      wakeUp: decide((context, event) => wake(context, event)),
+      wakeUp: decide((context, event) => wake(context, event, rules)),
       openRoute: decide((context) => openCall(context, "route")),
       beginRoute: decide((context) => beginCall(context, "route")),
       takeRoute: decide((context, event) => takeRoute(context, callOutcome(context, event))),
@@ -204,7 +226,7 @@ export function orchestratorSetup(rules: RunRules) {
       openSynthesis: decide((context) => openCall(context, "synthesis")),
       beginSynthesis: decide((context) => beginCall(context, "synthesis")),
       takeSynthesis: decide((context, event) => takeSynthesis(context, callOutcome(context, event), rules)),
-      conclude: decide((context) => conclude(context)),
+      conclude: decide((context) => sequence(conclude(context), unset)),
       announceEnd: decide((context) =>
         announce(context, {
           type: "run.finished",

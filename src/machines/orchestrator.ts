@@ -40,6 +40,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
         "budget.asked": { actions: "askForMoney" },
         "ask.raised": { actions: "raiseAsk" },
         "effect.orphaned": { actions: "settleOrphan" },
+        "host.slept": { actions: "takeGap" },
         "xstate.done.actor.*": [
           { guard: "isWorkerEnd", actions: "settleWorker" },
           { guard: "isWake", actions: "wakeUp" },
@@ -67,6 +68,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                   entry: "enterRouting",
                   initial: "choosing",
                   exit: "announceRoute",
+                  always: { guard: "isOutOfTime", target: "#run.stopping" },
                   states: {
                     choosing: {
                       always: [
@@ -144,6 +146,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                 },
                 reviewing: {
                   entry: ["enterReviewing", "openReview"],
+                  always: { guard: "isOutOfTime", target: "#run.stopping" },
                   on: {
                     "ask.answer": [
                       { guard: "isPlanApproved", target: "dispatching", actions: ["closePlanAsk", "announcePlan"] },
@@ -166,6 +169,8 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                   entry: "enterRetrying",
                   on: { "task.retry": { actions: "retryTask" } },
                   always: [
+                    { guard: "isOutOfTime", target: "#run.stopping" },
+                    { guard: "isAnswered", target: "#run.concluding" },
                     { guard: "mayRetryPlan", target: "decomposing" },
                     { guard: "mayRetrySynthesis", target: "synthesizing" },
                     { guard: "mayMoveDirectly", target: "direct" },

@@ -7,9 +7,11 @@ import type { WorkerOutcome } from "../protocol/work.ts";
 import type { Attempted } from "../actors/contract.ts";
 import type { Settled } from "../host/port.ts";
 import { wakeCall } from "./calls.ts";
+import { isAlarm } from "./deadlines.ts";
 import { effectErrorOf } from "./effect-events.ts";
 import { billedBy, estimateBill } from "./money.ts";
-import type { RunContext } from "./run-state.ts";
+import { ring } from "./overtime.ts";
+import type { RunContext, RunRules } from "./run-state.ts";
 import { wakeUp } from "./settle.ts";
 import { sequence, step } from "./step.ts";
 import type { Step } from "./step.ts";
@@ -47,13 +49,14 @@ export function exploreError(context: RunContext, event: Ended): string {
   return value && !value.ok ? value.failure.message : effectErrorOf(event, context.now).message;
 }
 
-/** A wait is over: of a task, or of a conversation of the run. */
-export function wake(context: RunContext, event: Ended): Step {
+/** A wait is over: of a task, of a conversation of the run, for a bill, or for a deadline. */
+export function wake(context: RunContext, event: Ended, rules: RunRules): Step {
   const child = childId(event);
   const name = child.slice("wake:".length);
   const [attempt, billed] = [parseAttemptId(name), billedBy(name)];
   const at = ("output" in event ? wokenAt(event.output) : undefined) ?? context.now;
   return sequence(step(context, { do: "stop", child }), (next) => {
+    if (isAlarm(name)) return ring(next, { name, at }, rules);
     if (billed !== undefined) return estimateBill(next, billed, at);
     return attempt ? wakeUp(next, attempt, at) : wakeCall(next, at);
   });

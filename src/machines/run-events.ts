@@ -50,6 +50,8 @@ export interface RunOutput {
   readonly budgetReached: boolean;
   readonly startedAt: number;
   readonly endedAt: number;
+  /** Gaps between the two: the machine slept, or the run stood stopped. */
+  readonly sleptMs: number;
 }
 
 type Untimed = RunEvent extends infer E ? (E extends { at: number } ? Omit<E, "at"> : never) : never;
@@ -136,9 +138,10 @@ export function runOutput(context: RunContext): RunOutput {
     files,
     conflicts,
     spend,
-    budgetReached: context.broke,
+    budgetReached: context.broke !== null,
     startedAt: context.startedAt,
     endedAt: context.now,
+    sleptMs: context.standstill.sleptMs,
   };
 }
 

@@ -5,6 +5,8 @@ import type { Failure } from "../core/failure.ts";
 import { attemptId, parseAttemptId, taskIndex, workerActorId } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
 import type { Policy } from "../core/policy.ts";
+import { resolveBudget } from "../protocol/budget.ts";
+import type { LimitName, RunBudget, WorstCase } from "../protocol/budget.ts";
 import type { Ask, PermissionRules } from "../protocol/command.ts";
 import type { Plan, Tier } from "../protocol/plan.ts";
 import type { Outcome } from "../protocol/run-event.ts";
@@ -37,8 +39,8 @@ export interface RunOptions {
   /** `deny`: questions are answered with no at once; `wait`: a person will answer. */
   readonly asks: "deny" | "wait";
   readonly permissions: PermissionRules;
-  /** Most money for the whole run in USD; null for no limit. */
-  readonly budgetUsd: number | null;
+  /** Most money, tokens and time: of the run, of each task, of workers by name. */
+  readonly budget: RunBudget;
   /** Most tasks a plan may have. */
   readonly maxTasks: number;
   readonly hasWorkspace: boolean;
@@ -92,15 +94,44 @@ export interface Adjustment {
   readonly changes: readonly string[];
 }
 
-/** Money of one live conversation. */
+/** Money and tokens of one live conversation. */
 export interface Account {
   readonly usd: number;
   readonly reservedUsd: number;
+  readonly reservedInputTokens: number;
+  readonly reservedOutputTokens: number;
   /** True between `turn.started` and the end of that turn, or its orphan. */
   readonly inFlight: boolean;
   /** The turn sent last and its model; "" before the first. */
   readonly turn: number;
   readonly model: string;
+}
+
+/** What was used of what can be limited. */
+export type Use = { readonly [Name in LimitName]: number };
+
+/** What tasks (by position in the plan) and workers (by name) have used so far; kept only where they have a limit of their own. */
+export interface OwnUse {
+  readonly tasks: readonly (Use | null)[];
+  readonly workers: Readonly<Record<string, Use>>;
+}
+
+/** Time that does not count towards any limit. */
+export interface Standstill {
+  /** Gaps in the clock, as the host told them: in durations they are left out, too. */
+  readonly sleptMs: number;
+  /** Time spent paused or suspended. */
+  readonly heldMs: number;
+  /** Since when the run is paused or suspended; null while it runs. */
+  readonly since: number | null;
+}
+
+/** The one timer of all deadlines. */
+export interface Alarm {
+  /** Timers set so far; the last is the child `wake:limit/<count>`. */
+  readonly count: number;
+  /** When it goes off; null while none is set. */
+  readonly dueAt: number | null;
 }
 
 /** The orchestrator's context. */
@@ -114,6 +145,8 @@ export interface RunContext {
   /** Latest host time seen, ms. */
   readonly now: number;
   readonly startedAt: number;
+  readonly standstill: Standstill;
+  readonly alarm: Alarm;
   readonly seed: number;
   readonly route: { readonly mode: "direct" | "orchestrate"; readonly worker: string | null; readonly reason: string } | null;
   readonly plan: Plan | null;
@@ -129,10 +162,13 @@ export interface RunContext {
   /** Money by conversation (`plan`, `t3#1` …); an entry goes when its conversation is over and nothing is in flight. */
   readonly accounts: Readonly<Record<string, Account>>;
   /** Turns that wait for money that others have reserved. */
-  readonly funding: readonly { readonly from: string; readonly usd: number }[];
+  readonly funding: readonly { readonly from: string; readonly worst: WorstCase }[];
   readonly spend: SpendTotals;
-  /** True once the budget let a turn down: nothing new starts. */
-  readonly broke: boolean;
+  readonly use: OwnUse;
+  /** The limit of the run that refused a turn last. */
+  readonly refusedBy: LimitName | null;
+  /** The limit of the run that is used up: nothing new starts. */
+  readonly broke: LimitName | null;
   readonly asks: readonly Ask[];
   /** What a person said, for every worker started later. */
   readonly told: readonly string[];
@@ -181,7 +217,7 @@ const NOTHING: RunInput = {
     synthesis: true,
     asks: "deny",
     permissions: { allow: [], ask: [], deny: [] },
-    budgetUsd: null,
+    budget: resolveBudget(),
     maxTasks: 40,
     hasWorkspace: false,
   },
@@ -198,6 +234,8 @@ export function startRun(input: RunInput | undefined, { cards }: RunRules): RunC
     workers: cards,
     now: at,
     startedAt: at,
+    standstill: { sleptMs: 0, heldMs: 0, since: null },
+    alarm: { count: 0, dueAt: null },
     route: givenRoute(input ?? NOTHING, cards),
     plan: null,
     queue: null,
@@ -209,7 +247,9 @@ export function startRun(input: RunInput | undefined, { cards }: RunRules): RunC
     accounts: {},
     funding: [],
     spend: NO_SPEND,
-    broke: false,
+    use: { tasks: [], workers: {} },
+    refusedBy: null,
+    broke: null,
     asks: [],
     told: [],
     conflicts: [],
@@ -232,7 +272,7 @@ export function withPlan(context: RunContext, plan: Plan): RunContext {
     caps,
     estimates: context.options.estimatesMs ?? {},
   });
-  return { ...context, plan, queue, reports: plan.tasks.map(() => null) };
+  return { ...context, plan, queue, reports: plan.tasks.map(() => null), use: { ...context.use, tasks: [] } };
 }
 
 /** The worker actor that does an attempt right now, as `{ task, attempt }`; undefined for anything late or foreign. */

@@ -19,8 +19,10 @@ import type { WorkerOutcome } from "../protocol/work.ts";
 import { dependantClosure } from "../queue/plan-index.ts";
 import { askTask, chargeTask, failTask, finishTask, retryTask, skipTask, wakeTask } from "../queue/queue.ts";
 import type { Queue, TaskState, TaskStatus } from "../queue/queue.ts";
+import { countTime } from "./deadlines.ts";
 import { adjustmentOf } from "./dispatch.ts";
 import { dropLetter } from "./letters.ts";
+import { amountText, isUsedUp } from "./limits.ts";
 import { accountOf, awaitBill, closeAccount, closeBooks, goBroke } from "./money.ts";
 import { liveAttempt } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
@@ -46,10 +48,26 @@ export function settleWorker(
     );
   const from = attemptId(live.task, live.attempt);
   return sequence(
-    step({ ...context, now: Math.max(context.now, outcome.at) }, stop),
+    step(countTime({ ...context, now: Math.max(context.now, outcome.at) }, live.task), stop),
     (next) => closeAsks(next, asksOf(next, from)),
     (next) => (outcome.kind === "finished" ? finish(next, live, outcome) : decide(next, { live, why: outcome.failure }, rules)),
     (next) => closeBooks(next, from),
+  );
+}
+
+/** Ends a running attempt from above: its worker is stopped; what its turn in flight costs is still booked when it comes. */
+export function stopAttempt(
+  context: RunContext,
+  { why, ...live }: Attempt & { readonly why: Failure },
+  rules: RunRules,
+): Step {
+  const from = attemptId(live.task, live.attempt);
+  const stop: Directive = { do: "stop", child: workerActorId(live.task, live.attempt) };
+  return sequence(
+    step(countTime(context, live.task), stop, ...awaitBill(context, from)),
+    (next) => closeAsks(next, asksOf(next, from)),
+    (next) => decide(next, { live, why }, rules),
+    (next) => step(closeAccount(next, from)),
   );
 }
 
@@ -71,7 +89,7 @@ export function skip(context: RunContext, task: TaskId, why: Failure): Step {
   const usd = state.status === "running" ? accountOf(context, from).usd : 0;
   const skipped = skipAt(queue, plan, { task, at: context.now, failure: why, usd });
   if (skipped === queue) return step(context);
-  const next = { ...closeAccount(context, from), queue: skipped };
+  const next = { ...closeAccount(countTime(context, task), from), queue: skipped };
   const bill = state.status === "running" ? awaitBill(next, from) : [];
   const stopped = sequence(step(next, ...stopsOf(state), ...bill), (then) => closeAsks(then, asksOf(then, from)));
   return step(stopped.context, ...stopped.then, ...lossEvents(stopped.context, queue, task));
@@ -79,12 +97,13 @@ export function skip(context: RunContext, task: TaskId, why: Failure): Step {
 
 /** True when the budget is used up and a task could still wait for its start. */
 export const mustSkipIdle = ({ broke, queue }: RunContext): boolean =>
-  broke && queue !== null && IDLE.some((status) => queue.counts[status] > 0);
+  broke !== null && queue !== null && IDLE.some((status) => queue.counts[status] > 0);
 
 /** Skips every task that would still have to start: there is no money for it. */
 export function skipIdle(context: RunContext): Step {
-  const limit = (context.options.budgetUsd ?? 0).toFixed(2);
-  const why = failure("BudgetExceeded", `Not started: the budget of $${limit} is used up.`);
+  const { broke, options } = context;
+  const limit = broke ? amountText(broke, options.budget[broke] ?? 0) : "the run";
+  const why = failure("BudgetExceeded", `Not started: the budget of ${limit} is used up.`);
   const idle = (context.queue?.tasks ?? []).filter(({ status }) => IDLE.includes(status));
   return sequence(
     step(context),
@@ -180,7 +199,10 @@ function finish(
 }
 
 function decide(context: RunContext, { live, why }: { readonly live: Attempt; readonly why: Failure }, rules: RunRules): Step {
-  const next = nextAttemptStep(rules.policy, why.code, live.attempt);
+  const planned = nextAttemptStep(rules.policy, why.code, live.attempt);
+  // An attempt that its task's or worker's budget can't pay for is not worth starting.
+  const next =
+    typeof planned === "object" && isPointless(context, live.task, planned) ? rules.policy.table[why.code].then : planned;
   if (typeof next === "object")
     return isTooIntense(context, rules)
       ? suspendTask(context, live, tooManyRestarts(rules, why))
@@ -201,6 +223,13 @@ function decide(context: RunContext, { live, why }: { readonly live: Attempt; re
     default:
       return unreachable(next);
   }
+}
+
+function isPointless(context: RunContext, task: TaskId, { change }: AttemptStep): boolean {
+  const name = context.plan?.tasks[taskIndex(task)]?.worker;
+  const isByModel = context.workers.find((card) => card.name === name)?.kind === "model";
+  const before = adjustmentOf(context, task).choice ?? plannedChoice(context, task);
+  return isUsedUp(context, task, isByModel ? adjustChoice(before, change, context.models.orchestrator) : null);
 }
 
 const tooManyRestarts = ({ policy }: RunRules, cause: Failure): Failure =>

@@ -65,8 +65,6 @@ export interface WorkerRules {
 
 /** Longest output that travels in a report itself, in characters of JSON. */
 const SHORT_OUTPUT = 4_000;
-/** Longest time of one attempt's conversation, in ms: one hour. */
-const LONGEST_WORK_MS = 3_600_000;
 /** Most tool calls of one attempt. */
 const MOST_TOOL_CALLS = 100;
 
@@ -190,7 +188,7 @@ function firstTalk(context: WorkerContext, { tools, policy }: WorkerRules): Conv
     messages: [{ role: "user", content: [{ type: "text", text: workerPrompt.user(data) }, ...toldBlocks(context)] }],
     permissions: context.permissions,
     allowanceUsd: context.allowanceUsd,
-    limits: { turns: card.maxTurns, toolCalls: MOST_TOOL_CALLS, elapsedMs: LONGEST_WORK_MS },
+    limits: { turns: card.maxTurns, toolCalls: MOST_TOOL_CALLS },
     repairs: policy.repairs.answer,
     at: context.now,
   };
@@ -223,6 +221,7 @@ const NOTHING: WorkerInput = {
     outputSchema: null,
     cap: null,
     maxTurns: 1,
+    maxMs: 3_600_000,
   },
   brief: { task: "", files: [], constraints: [], output_format: "", input: null, dependencies: [], issues: [] },
   choice: { endpoint: "default", model: "", effort: null, maxTokens: 0, price: null },

@@ -54,9 +54,12 @@ export function costOf(usage: Usage, price: Price): number {
  * can bring, plus `maxTokens` of output. Never below what the turn then costs.
  */
 export function worstCaseUsd(choice: ModelChoice, prompt: { knownPromptTokens: number; newCharacters: number }): number | null {
-  if (choice.price === null) return null;
-  const promptTokens = prompt.knownPromptTokens + Math.ceil(prompt.newCharacters / BYTES_PER_TOKEN);
-  return worstOf(choice.price, promptTokens, choice.maxTokens);
+  return choice.price === null ? null : worstOf(choice.price, worstPromptTokens(prompt), choice.maxTokens);
+}
+
+/** The most tokens that a prompt can have, by the same reckoning as `worstCaseUsd`. */
+export function worstPromptTokens(prompt: { knownPromptTokens: number; newCharacters: number }): number {
+  return prompt.knownPromptTokens + Math.ceil(prompt.newCharacters / BYTES_PER_TOKEN);
 }
 
 /** All prompt tokens of a turn, however they were billed. */

@@ -2,19 +2,20 @@
 // `from` names a conversation: `route`, `plan`, `synthesis`, or an attempt such as `t3#2`.
 import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
+import type { WorstCase } from "./budget.ts";
 import type { Ask } from "./command.ts";
 import type { SpendTotals, Usage } from "./spend.ts";
 import type { Message } from "./turn.ts";
 
 /** From a conversation (through its worker, if it has one) to the orchestrator. */
 export type UpwardMessage =
-  /** A turn was asked of the host; `reservedUsd` is its worst case. */
+  /** A turn was asked of the host. */
   | {
       readonly type: "turn.started";
       readonly from: string;
       readonly turn: number;
       readonly model: string;
-      readonly reservedUsd: number;
+      readonly worst: WorstCase;
       readonly at: number;
     }
   /** A turn came back and was paid. */
@@ -26,10 +27,12 @@ export type UpwardMessage =
       readonly stop: string;
       readonly usage: Usage;
       readonly usd: number | null;
-      readonly lost: number;
       readonly at: number;
     }
-  /** A turn failed; what it cost is booked. `wakeAt`: when the same turn is tried again; null when the conversation gives up. */
+  /**
+   * A turn failed; what it cost is booked. `lost`: it was in flight at a crash, so that its cost is the worst case. `wakeAt`:
+   * when the same turn is tried again; null when the conversation gives up.
+   */
   | {
       readonly type: "turn.failed";
       readonly from: string;
@@ -37,7 +40,7 @@ export type UpwardMessage =
       readonly failure: Failure;
       readonly usage: Usage | null;
       readonly usd: number | null;
-      readonly lost: number;
+      readonly lost: boolean;
       readonly wakeAt: number | null;
       readonly at: number;
     }
@@ -60,8 +63,8 @@ export type UpwardMessage =
     }
   | { readonly type: "answer.repairing"; readonly from: string; readonly issues: readonly string[]; readonly at: number }
   | { readonly type: "ask.raised"; readonly from: string; readonly ask: Ask; readonly at: number }
-  /** The allowance is too small for the next turn. */
-  | { readonly type: "budget.asked"; readonly from: string; readonly usd: number; readonly at: number }
+  /** The next turn's worst case is to be reserved before it starts. */
+  | { readonly type: "budget.asked"; readonly from: string; readonly worst: WorstCase; readonly at: number }
   /** A run-level failure: the conversation waits until the run is resumed. */
   | { readonly type: "conversation.held"; readonly from: string; readonly failure: Failure; readonly at: number };
 
@@ -74,8 +77,9 @@ export type DownwardMessage =
       readonly text: string | null;
       readonly at: number;
     }
-  | { readonly type: "budget.granted"; readonly usd: number; readonly at: number }
-  | { readonly type: "budget.refused"; readonly at: number }
+  | { readonly type: "budget.granted"; readonly at: number }
+  /** The turn may not start; `failure` names the limit. */
+  | { readonly type: "budget.refused"; readonly failure: Failure; readonly at: number }
   | { readonly type: "worker.told"; readonly text: string; readonly at: number }
   | { readonly type: "run.resumed"; readonly at: number };
 
@@ -110,5 +114,12 @@ export interface EffectOrphaned {
   readonly name: string;
   readonly performed: boolean;
   readonly value?: unknown;
+  readonly at: number;
+}
+
+/** From the host to the root: the machine slept or the run stood stopped for `ms`, until `at`. */
+export interface HostSlept {
+  readonly type: "host.slept";
+  readonly ms: number;
   readonly at: number;
 }

@@ -134,7 +134,15 @@ export const RunEvent = z.discriminatedUnion("type", [
   event("tool.finished", { conversation: z.string(), tool: z.string(), ok: z.boolean(), summary: z.string() }),
   event("conversation.held", { conversation: z.string(), failure: FailureData }),
   event("conflict.found", { path: z.string(), tasks: z.array(z.string()), kept: z.string() }),
-  event("budget.reached", { limitUsd: z.number(), spentUsd: z.number() }),
+  event("budget.reached", {
+    /** What is used up. */
+    what: z.enum(["usd", "tokens", "ms"]),
+    limit: z.number(),
+    used: z.number(),
+    /** The run's limit in USD; null where it has none. */
+    limitUsd: z.number().nullable(),
+    spentUsd: z.number(),
+  }),
   event("letter.dropped", { from: z.string(), what: z.string(), reason }),
   event("run.finished", { outcome: Outcome, answer: z.string(), failure: FailureData.nullable(), spend: Spend }),
 ]);

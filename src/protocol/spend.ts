@@ -1,4 +1,5 @@
 // Tokens and money. Money is in USD, tokens are counted as the API bills them.
+import type { WorstCase } from "./budget.ts";
 
 /** Tokens of one turn, by price class. */
 export interface Usage {
@@ -69,11 +70,19 @@ export function addTurn(totals: SpendTotals, { usage, usd }: TurnSpend): SpendTo
   };
 }
 
-/** Adds turns that were paid and lost, as far as anybody knows like the one that came back: an estimate. */
-export function addLostTurns(totals: SpendTotals, turn: TurnSpend, times: number): SpendTotals {
-  const estimate = { usage: { ...turn.usage, estimated: true }, usd: turn.usd };
-  return Array.from({ length: times }).reduce<SpendTotals>((sum) => addTurn(sum, estimate), totals);
+/** A turn of which nobody knows what it cost, booked as the most it can have cost: an estimate. `usd` is null without a price. */
+export function estimateOf({ usd, inputTokens, outputTokens }: WorstCase, hasPrice: boolean): TurnSpend {
+  const usage = { inputTokens, outputTokens, cacheReadTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0, estimated: true };
+  return { usage, usd: hasPrice ? usd : null };
 }
+
+/** All tokens of a turn: its whole prompt, cached or not, and its answer. */
+export const tokensOf = (usage: Usage): number =>
+  usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens;
+
+/** All tokens that were spent. */
+export const tokensSpent = (totals: SpendTotals): number =>
+  totals.inputTokens + totals.outputTokens + totals.cacheReadTokens + totals.cacheWriteTokens;
 
 /** Adds two totals, field by field. */
 export function addTotals(a: SpendTotals, b: SpendTotals): SpendTotals {

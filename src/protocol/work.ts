@@ -30,6 +30,8 @@ export interface WorkerCard {
   /** Most of its tasks at once; null for no cap of its own. */
   readonly cap: number | null;
   readonly maxTurns: number;
+  /** Longest time of one attempt, in ms. */
+  readonly maxMs: number;
 }
 
 /** A file that a task created, changed or deleted. */

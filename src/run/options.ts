@@ -10,14 +10,15 @@ import type { RunOptions } from "../machines/run-state.ts";
 import type { ModelOptions, ResolvedModels } from "../model/models.ts";
 import { DEFAULT_ENDPOINT, resolveModels } from "../model/models.ts";
 import type { ModelPort } from "../model/port.ts";
+import type { Budget } from "../protocol/budget.ts";
 import type { Ask, PermissionRules } from "../protocol/command.ts";
-import type { ModelChoice } from "../protocol/turn.ts";
 import { defaultPermissions, parsePermissions } from "../tools/permissions.ts";
 import type { Tool } from "../tools/port.ts";
 import { createToolbox } from "../tools/toolbox.ts";
 import type { BuiltIn } from "../workers/built-in.ts";
 import { BUILT_IN } from "../workers/built-in.ts";
 import type { Worker } from "../workers/define-worker.ts";
+import { checkBudget } from "./budget.ts";
 
 /** Ids name folders and rows. */
 const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -57,8 +58,8 @@ export interface OrchestrateOptions<W extends readonly Worker[] = BuiltIn> exten
   readonly concurrency?: number;
   /** Most tasks of a plan. @default 40 */
   readonly maxTasks?: number;
-  /** Most money for the whole run. @default no limit */
-  readonly budget?: { readonly usd: number };
+  /** Most USD for the whole run; or limits of money, tokens and time, also for each task and for workers. @default no limit */
+  readonly budget?: number | Budget;
   /** Whether a model writes the answer from the reports; else it lists what the tasks came to. @default true, except for a given plan without model workers */
   readonly synthesis?: boolean;
   /** Whether the plan is put to a person (an ask of kind `plan`) before anything starts. @default false */
@@ -92,7 +93,7 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>, hasPl
   const byModel = workers.some(({ card }) => card.kind === "model");
   const synthesis = given.synthesis ?? (byModel || !hasPlan);
   const inUse = modelsInUse(models, { plans: !hasPlan, works: byModel, answers: synthesis });
-  const budgetUsd = checkBudget(given.budget, inUse);
+  const budget = checkBudget(given.budget, { workers: workers.map(({ name }) => name), inUse });
   if (!given.model) checkKeys(inUse, given.models !== undefined);
   const mode = oneOf("mode", given.mode ?? "auto", ["auto", "direct", "orchestrate"]);
   const review = given.review ?? false;
@@ -112,7 +113,7 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>, hasPl
       synthesis,
       asks: (given.asks ?? "deny") === "deny" ? "deny" : "wait",
       permissions: mergePermissions(given.permissions),
-      budgetUsd,
+      budget,
       hasWorkspace: workspace !== null,
     },
   };
@@ -223,19 +224,6 @@ function checkWorkspace(given: OrchestrateOptions["workspace"]): string | null {
 function checkCount(name: string, value: number, most: number): number {
   if (Number.isInteger(value) && value >= 1 && value <= most) return value;
   throw bad(name, value, `give a whole number from 1 to ${most}`);
-}
-
-function checkBudget(budget: { readonly usd: number } | undefined, inUse: readonly ModelChoice[]): number | null {
-  if (budget === undefined) return null;
-  if (!Number.isFinite(budget?.usd) || budget.usd <= 0)
-    throw bad("budget.usd", budget?.usd, "give an amount above 0, or leave it out");
-  const unpriced = inUse.find(({ price }) => price === null);
-  if (unpriced)
-    throw new QuatrainError(
-      "UnpricedModel",
-      `No price is known for ${unpriced.model}, so a budget can't be kept. Give its prices, or run without a budget.`,
-    );
-  return budget.usd;
 }
 
 function storeOf(given: string | false | undefined, workspace: string | null): string | null {

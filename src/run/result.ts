@@ -117,4 +117,5 @@ const nothingOf = (runId: string): RunOutput => ({
   budgetReached: false,
   startedAt: 0,
   endedAt: 0,
+  sleptMs: 0,
 });

@@ -22,6 +22,7 @@ import type {
   ToolCallInput,
   VerifyInput,
 } from "../actors/contract.ts";
+import { lostTurn } from "../actors/lost-turn.ts";
 
 /** What stands in for the world. Every function is asked for its answer at once; none may return a promise. */
 export interface SimulatedWorld {
@@ -70,10 +71,9 @@ export function simulatedPorts(world: SimulatedWorld): {
     tools: world.tools ?? TOOLS,
     actors: {
       sleepUntil,
-      modelTurn: effect("modelTurn", { class: "idempotent", gated: true }, ({ request }: ModelTurnInput, { lost }) => ({
-        outcome: answerAtOnce(world.model, request, lost),
-        lost,
-      })),
+      modelTurn: effect("modelTurn", { class: "idempotent", gated: true }, ({ request }: ModelTurnInput, { lost }) =>
+        lost > 0 ? lostTurn(lost) : { outcome: answerAtOnce(world.model, request), lost },
+      ),
       toolCall: effect(
         "toolCall",
         { class: "idempotent" },
@@ -103,7 +103,7 @@ export function simulatedPorts(world: SimulatedWorld): {
   };
 }
 
-function answerAtOnce(model: ModelPort, request: TurnRequest, lost: number): TurnOutcome {
+function answerAtOnce(model: ModelPort, request: TurnRequest): TurnOutcome {
   let outcome: TurnOutcome = {
     kind: "failed",
     failure: failure("Internal", "A simulated model must answer at once."),
@@ -111,7 +111,7 @@ function answerAtOnce(model: ModelPort, request: TurnRequest, lost: number): Tur
     usd: null,
     requestId: null,
   };
-  model.turn(request, { lost }).subscribe((event) => {
+  model.turn(request, { lost: 0 }).subscribe((event) => {
     if (event.kind === "outcome") ({ outcome } = event);
   });
   return outcome;

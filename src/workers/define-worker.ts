@@ -40,6 +40,8 @@ interface Common<Name extends string, I extends z.ZodType, O extends z.ZodType> 
   readonly evidence?: EvidenceKind;
   /** Most of its tasks at once. @default no cap of its own */
   readonly cap?: number;
+  /** Longest time of one attempt in ms, all in all; then it is stopped and ends as WorkerTimeout. @default 3_600_000 */
+  readonly maxMs?: number;
 }
 
 /** A worker whose work is done by a model. */
@@ -94,6 +96,8 @@ export interface Worker<Name extends string = string, In = unknown, Out = unknow
 }
 
 const ALL_TOOLS = ["read", "write", "edit", "glob", "grep", "bash"];
+/** Longest time of one attempt by default: one hour. */
+const LONGEST_ATTEMPT_MS = 3_600_000;
 const WRITING_TOOLS = new Set(["write", "edit", "bash"]);
 
 /**
@@ -136,6 +140,7 @@ const Definition = z.looseObject({
   tier: Tier.optional(),
   cap: z.int().min(1).optional(),
   maxTurns: z.int().min(1).optional(),
+  maxMs: z.number().positive().optional(),
 });
 
 function checkDefinition(definition: { readonly name: string }): void {
@@ -162,7 +167,7 @@ function checkDefinition(definition: { readonly name: string }): void {
 function cardOf<I extends z.ZodType, O extends z.ZodType>(
   definition: Common<string, I, O> & (ByModel | ByFunction<I, O> | ByMachine),
 ): WorkerCard {
-  const { name, description, acceptance = [], cap = null } = definition;
+  const { name, description, acceptance = [], cap = null, maxMs = LONGEST_ATTEMPT_MS } = definition;
   const byModel = isByModel(definition) ? definition : undefined;
   const tools = byModel ? (byModel.tools ?? ALL_TOOLS) : [];
   const writes = tools.some((tool) => WRITING_TOOLS.has(tool));
@@ -179,6 +184,7 @@ function cardOf<I extends z.ZodType, O extends z.ZodType>(
     outputSchema: schemaOf(name, definition.output),
     cap,
     maxTurns: byModel?.maxTurns ?? 40,
+    maxMs,
   };
 }
 

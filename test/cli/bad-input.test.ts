@@ -46,6 +46,12 @@ describe("what is refused before anything starts", () => {
     ["no worker at all", ["run", "x", "--workers", " , "], /--workers is empty; name at least one/],
     ["a budget of 0", ["run", "x", "--budget", "0"], /--budget is "0"; give an amount in USD above 0/],
     ["a negative budget", ["run", "x", "--budget=-2"], /--budget is "-2"; give an amount/],
+    ["half a token", ["run", "x", "--budget-tokens", "0.5"], /--budget-tokens is "0\.5"; give a whole number of tokens/],
+    ["no tokens", ["run", "x", "--budget-tokens", ""], /--budget-tokens is ""; give a whole number of tokens/],
+    ["a time without a unit", ["run", "x", "--budget-time", "90"], /--budget-time is "90"; give a time such as 90s, 30m or 2h/],
+    ["no time", ["run", "x", "--budget-time", "0m"], /--budget-time is "0m"; give a time/],
+    ["a task budget of 0", ["run", "x", "--task-budget", "0"], /--task-budget is "0"; give an amount in USD above 0/],
+    ["a task time of another unit", ["run", "x", "--task-time", "3 days"], /--task-time is "3 days"; give a time/],
     ["a budget that is no number", ["run", "x", "--budget", "much"], /--budget is "much"; give an amount/],
     [
       "a budget without a price",

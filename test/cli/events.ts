@@ -96,7 +96,7 @@ const BODIES: readonly RunEvent[] = [
   { type: "tool.finished", at: 1, conversation: "t1#1", tool: "bash", ok: false, summary: HOSTILE },
   { type: "conversation.held", at: 1, conversation: "t1#1", failure: why },
   { type: "conflict.found", at: 1, path: HOSTILE, tasks: ["t1", "t2"], kept: "t2" },
-  { type: "budget.reached", at: 1, limitUsd: 1, spentUsd: 2 },
+  { type: "budget.reached", at: 1, what: "usd", limit: 1, used: 2, limitUsd: 1, spentUsd: 2 },
   { type: "letter.dropped", at: 1, from: HOSTILE, what: HOSTILE, reason: HOSTILE },
   { type: "run.finished", at: 1, outcome: "partial", answer: HOSTILE, failure: why, spend },
 ];

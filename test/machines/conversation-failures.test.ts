@@ -1,10 +1,12 @@
 // What a conversation does when its model fails, its money runs out, or its run is held; and that its history only grows.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FAILURES, FAILURE_CODES } from "../../src/core/failure.ts";
+import { lostTurn } from "../../src/actors/lost-turn.ts";
+import { FAILURES, FAILURE_CODES, failure } from "../../src/core/failure.ts";
 import { DEFAULT_POLICY, DEFAULT_TABLE } from "../../src/core/policy.ts";
 import { createConversation } from "../../src/machines/conversation.ts";
 import { worstCase } from "../../src/machines/conversation-state.ts";
+import type { WorstCase } from "../../src/protocol/budget.ts";
 import type { ScriptedAnswer } from "../../src/testing/scripted-model.ts";
 import { modelOf, talkInput } from "../support/cast.ts";
 import { Hands } from "../support/hands.ts";
@@ -92,11 +94,65 @@ describe("a failing turn", () => {
     expect(talk.hands.doing()).toEqual(["t1#1/turn/2.1/wait"]);
   });
 
-  it("is booked with what it cost, and with what was lost in crashes", () => {
+  it("is booked with what it cost", () => {
     const talk = new TalkByHand();
-    talk.hands.answer("t1#1", { fail: "Overloaded", usage: { outputTokens: 40 } }, 2);
-    expect(talk.context.spend).toMatchObject({ turns: 3, outputTokens: 120 });
-    expect(talk.context.spend.estimatedUsd).toBeCloseTo((talk.context.spend.usd * 2) / 3, 12);
+    talk.hands.answer("t1#1", { fail: "Overloaded", usage: { outputTokens: 40 } });
+    expect(talk.context.spend).toMatchObject({ turns: 1, outputTokens: 40, estimatedUsd: 0 });
+  });
+});
+
+describe("a turn that was lost in a crash", () => {
+  it("is booked once, at its worst, and asked again at once under a name of its own", () => {
+    const talk = new TalkByHand();
+    const worst = worstCase(talk.context);
+    talk.hands.give("modelTurn", "t1#1/turn/1.0", lostTurn(3));
+    expect(talk.context.spend).toMatchObject({
+      turns: 1,
+      usd: worst.usd,
+      estimatedUsd: worst.usd,
+      inputTokens: worst.inputTokens,
+      outputTokens: worst.outputTokens,
+    });
+    expect(talk.context.wakeAt).toBe(talk.context.now);
+    talk.hands.wake();
+    expect(talk.hands.doing()).toEqual(["t1#1/turn/1.0.1"]);
+  });
+
+  it("costs no try of what else may go wrong with it", () => {
+    const talk = new TalkByHand();
+    talk.answer({ fail: "Overloaded" });
+    talk.hands.wake();
+    talk.hands.give("modelTurn", "t1#1/turn/1.1", lostTurn(1));
+    talk.hands.wake();
+    talk.answer({ fail: "Overloaded" });
+    expect(talk.state).toBe("waiting");
+    talk.hands.wake();
+    expect(talk.hands.doing()).toEqual(["t1#1/turn/1.2"]);
+  });
+
+  it("is asked again three times at most", () => {
+    const talk = new TalkByHand();
+    for (const key of ["1.0", "1.0.1", "1.0.2"]) {
+      talk.hands.give("modelTurn", `t1#1/turn/${key}`, lostTurn(1));
+      talk.hands.wake();
+    }
+    talk.hands.give("modelTurn", "t1#1/turn/1.0.3", lostTurn(1));
+    expect(talk.outcome).toMatchObject({ kind: "failed", failure: { code: "TurnLost" }, spend: { turns: 4 } });
+  });
+
+  it("asks for its money anew", () => {
+    const talk = new TalkByHand({ allowanceUsd: "asked" });
+    talk.tell({ type: "budget.granted" });
+    talk.hands.give("modelTurn", "t1#1/turn/1.0", lostTurn(1));
+    talk.hands.wake();
+    expect(talk.state).toBe("funding");
+  });
+
+  it("of a model without a price is counted as one", () => {
+    const parameters = { ...talkInput().parameters, choice: modelOf("local", { price: null }) };
+    const talk = new TalkByHand({ parameters });
+    talk.hands.give("modelTurn", "t1#1/turn/1.0", lostTurn(1));
+    expect(talk.context.spend).toMatchObject({ usd: 0, unpricedTurns: 1, outputTokens: 1_000 });
   });
 });
 
@@ -123,42 +179,33 @@ describe("money", () => {
   it("is asked for before each turn, granted or refused", () => {
     const talk = new TalkByHand({ allowanceUsd: "asked" });
     expect(talk.state).toBe("funding");
-    talk.tell({ type: "budget.granted", usd: worstCase(talk.context) });
+    talk.tell({ type: "budget.granted" });
     expect(talk.state).toBe("thinking");
     talk.answer({ calls: [{ tool: "read", input: { file_path: "a" } }] });
     talk.result("a");
     expect(talk.state).toBe("funding");
-    talk.tell({ type: "budget.refused" });
-    expect(talk.outcome).toMatchObject({ kind: "failed", failure: { code: "BudgetExceeded" } });
-  });
-
-  it("that is granted in parts is asked for until it is enough", () => {
-    const talk = new TalkByHand({ allowanceUsd: "asked" });
-    const whole = worstCase(talk.context);
-    talk.tell({ type: "budget.granted", usd: whole / 2 });
-    expect(talk.state).toBe("funding");
-    talk.tell({ type: "budget.granted", usd: whole });
-    expect(talk.state).toBe("thinking");
+    talk.tell({ type: "budget.refused", failure: failure("WorkerBudget", "no more of it") });
+    expect(talk.outcome).toMatchObject({ kind: "failed", failure: { code: "WorkerBudget", message: "no more of it" } });
   });
 
   it("of a turn that broke is asked for again", () => {
     const talk = new TalkByHand({ allowanceUsd: "asked" });
-    talk.tell({ type: "budget.granted", usd: worstCase(talk.context) });
+    talk.tell({ type: "budget.granted" });
     talk.hands.breakOff("modelTurn", "t1#1/turn/1.0");
     talk.tell({ type: "run.resumed" });
     expect(talk.state).toBe("funding");
   });
 
-  it("is not asked for where there is no price", () => {
+  it("of its own does not matter where there is no price", () => {
     const parameters = { ...talkInput().parameters, choice: modelOf("local", { price: null }) };
-    expect(new TalkByHand({ allowanceUsd: "asked", parameters }).state).toBe("thinking");
+    expect(new TalkByHand({ allowanceUsd: 0.001, parameters }).state).toBe("thinking");
   });
 
   it("reserved covers what a turn costs, also where letters are many bytes", () => {
     const text = "数".repeat(4_000);
     const talk = new TalkByHand({ messages: [{ role: "user", content: [{ type: "text", text }] }] });
     // A token for each letter is what such text costs at worst.
-    expect(worstCase(talk.context)).toBeGreaterThanOrEqual((4_000 * 1 + 1_000 * 10) / 1e6);
+    expect(worstCase(talk.context).usd).toBeGreaterThanOrEqual((4_000 * 1 + 1_000 * 10) / 1e6);
   });
 });
 
@@ -210,10 +257,12 @@ describe("under a parent", () => {
     expect(heard.at(-1)).toMatchObject({ type: "turn.failed", wakeAt: hands.inputOf("sleepUntil", "t1#1/turn/1.1/wait").dueAt });
   });
 
-  it("asks for money with the amount that is missing", () => {
+  it("asks for money with what the turn takes at most", () => {
     const { heard } = start({ allowanceUsd: "asked" });
     expect(types(heard)).toEqual(["budget.asked"]);
-    expect(heard[0]?.["usd"]).toBeGreaterThan(0.01);
+    const { usd, outputTokens } = heard.at(0)!["worst"] as WorstCase;
+    expect(usd).toBeGreaterThan(0.01);
+    expect(outputTokens).toBe(1_000);
   });
 });
 

@@ -18,7 +18,7 @@ const machine = createOrchestrator({ workers, ports: stage.ports });
 const plan = planOf({ a: {}, b: { needs: ["a"] }, c: { needs: ["a"], worker: "sum" } });
 
 const inputOf = (seed: number): RunInput =>
-  runInput({ plan, seed, options: { hasWorkspace: seed % 2 === 0, asks: "wait", budgetUsd: seed === 3 ? 1 : null } });
+  runInput({ plan, seed, options: { hasWorkspace: seed % 2 === 0, asks: "wait", ...(seed === 3 && { budget: { usd: 1 } }) } });
 
 const essence = ({ end, output }: SimulatedRun) => ({
   end: end.kind,

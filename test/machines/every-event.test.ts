@@ -136,6 +136,7 @@ describe.each<[MachineName, number]>([
       ...Object.keys(downward("x")),
       ...Command.options.map((option) => option.shape.type.value),
       "effect.orphaned",
+      "host.slept",
       "effect.part",
       "xstate.done.actor.*",
       "xstate.error.actor.*",

@@ -267,7 +267,14 @@ describe("letters", () => {
 
   it("about turns of strangers hold up nothing", () => {
     const run = new RunByHand({ plan: planOf({ a: {} }) });
-    run.actor.send({ type: "turn.started", from: "t7#1", turn: 1, model: "m", reservedUsd: 1, at: 1_500 });
+    run.actor.send({
+      type: "turn.started",
+      from: "t7#1",
+      turn: 1,
+      model: "m",
+      worst: { usd: 1, inputTokens: 1, outputTokens: 1 },
+      at: 1_500,
+    });
     run.finish("t1#1");
     run.hands.answer("synthesis", "done");
     expect(run.output.outcome).toBe("complete");

@@ -1,11 +1,12 @@
 // The budget: who may spend when, what happens when it is used up, and that it is never exceeded.
 import { describe, expect, it } from "vitest";
+import { lostTurn } from "../../src/actors/lost-turn.ts";
 import { planOf } from "../support/plans.ts";
 import { RunByHand } from "../support/run-by-hand.ts";
 
 const two = planOf({ a: {}, b: {} });
 /** With these prices the worst case of a worker's first turn is 1.1 to 1.3 cents, and it costs 0.2. */
-const withBudget = (budgetUsd: number, plan = two) => new RunByHand({ plan, options: { budgetUsd } });
+const withBudget = (usd: number, plan = two) => new RunByHand({ plan, options: { budget: { usd } } });
 const reserved = ({ context }: RunByHand) =>
   Object.values(context.accounts).reduce((sum, { reservedUsd }) => sum + reservedUsd, 0);
 
@@ -69,7 +70,7 @@ describe("money", () => {
   });
 
   it("too little for the plan fails the run", () => {
-    const run = new RunByHand({ mode: "orchestrate", options: { budgetUsd: 0.005 } });
+    const run = new RunByHand({ mode: "orchestrate", options: { budget: { usd: 0.005 } } });
     expect(run.output).toMatchObject({ outcome: "failed", budgetReached: true, failure: { code: "BudgetExceeded" } });
   });
 
@@ -82,19 +83,32 @@ describe("money", () => {
   });
 
   it("of a direct run is not kept for a synthesis that never comes", () => {
-    const run = new RunByHand({ mode: "direct", options: { budgetUsd: 0.0135 } });
+    const run = new RunByHand({ mode: "direct", options: { budget: { usd: 0.0135 } } });
     run.finish("t1#1");
     expect(run.output.outcome).toBe("complete");
   });
 
   it("of lost turns is booked as an estimate", () => {
     const run = withBudget(1, planOf({ a: {} }));
-    run.hands.answer("t1#1", "done", 2);
-    expect(run.all("turn.lost")).toHaveLength(2);
+    const worstUsd = reserved(run);
+    run.hands.give("modelTurn", "t1#1/turn/1.0", lostTurn(1));
+    expect(run.all("turn.lost")).toMatchObject([{ conversation: "t1#1", usd: worstUsd }]);
+    expect(run.all("turn.failed")).toMatchObject([{ failure: { code: "TurnLost" }, usd: 0 }]);
+    expect(run.context.spend).toMatchObject({ turns: 1, usd: worstUsd, estimatedUsd: worstUsd });
+    run.hands.wake();
+    run.finish("t1#1");
     const { spend } = run.context;
-    expect(spend.turns).toBe(3);
-    expect(spend.estimatedUsd).toBeCloseTo((spend.usd * 2) / 3, 12);
+    expect(spend.turns).toBe(2);
     expect(run.context.queue?.tasks[0]?.usd).toBeCloseTo(spend.usd, 12);
+  });
+
+  it("of a lost turn leaves no room for another sending where there was room for one only", () => {
+    const run = withBudget(0.02, planOf({ a: {} }));
+    run.hands.give("modelTurn", "t1#1/turn/1.0", lostTurn(1));
+    run.hands.wake();
+    expect(run.hands.requests).toHaveLength(1);
+    expect(run.output).toMatchObject({ outcome: "failed", failure: { code: "BudgetExceeded" } });
+    expect(run.output.spend.usd).toBeLessThanOrEqual(0.02);
   });
 
   it("is asked for anew after a turn that broke", () => {
@@ -114,7 +128,7 @@ describe("money", () => {
     const run = new RunByHand({
       plan: two,
       models: { ...models, tiers: { haiku: free, sonnet: free, opus: free } },
-      options: { budgetUsd: 0.0001 },
+      options: { budget: { usd: 0.0001 } },
     });
     run.finish("t1#1", "t2#1");
     expect(run.context.spend.unpricedTurns).toBe(2);
@@ -125,9 +139,9 @@ describe("a run whose budget is used up", () => {
   const broke = (asks: "deny" | "wait" = "deny") => {
     const run = new RunByHand({
       plan: planOf({ a: {}, p: { worker: "parrot" }, q: { worker: "parrot" } }),
-      options: { budgetUsd: 0.005, asks },
+      options: { budget: { usd: 0.005 }, asks },
     });
-    expect(run.context.broke).toBe(true);
+    expect(run.context.broke).toBe("usd");
     expect(run.statuses).toBe("failed running running");
     return run;
   };
@@ -152,7 +166,7 @@ describe("a run whose budget is used up", () => {
     const run = new RunByHand(
       {
         plan: planOf({ p: { worker: "parrot" }, a: { after: ["s"] }, s: { worker: "parrot" } }),
-        options: { budgetUsd: 0.005, asks: "wait" },
+        options: { budget: { usd: 0.005 }, asks: "wait" },
       },
       { policy: { attempts: 1 } },
     );
@@ -209,18 +223,30 @@ describe("the bill of a stopped turn", () => {
     expect(run.context.spend.estimatedUsd).toBeGreaterThan(0.01);
   });
 
-  it("names what was lost in crashes before, too", () => {
+  it("that comes although it was estimated before is not booked twice", () => {
     const run = withBudget(1);
     run.command({ type: "task.skip", task: "t1" });
-    const usage = {
-      inputTokens: 0,
-      outputTokens: 100,
-      cacheReadTokens: 0,
-      cacheWrite5mTokens: 0,
-      cacheWrite1hTokens: 0,
-      estimated: false,
-    };
-    const value = { outcome: { kind: "failed", failure: null, usage, usd: 0.001, requestId: null }, lost: 2 };
+    run.hands.wake();
+    const { spend } = run.context;
+    run.bury("far too late");
+    expect(run.context.spend).toEqual(spend);
+    expect(run.letters.at(-1)).toBe("t1#1: modelTurn (its actor was stopped; its cost was booked before)");
+  });
+
+  it("is not taken for that of another turn of the same conversation", () => {
+    const run = withBudget(1);
+    run.hands.answer("t1#1", { calls: [], text: "x" });
+    const before = run.context.accounts["t1#1"];
+    const orphan = { type: "effect.orphaned", id: "x", path: "", name: "modelTurn", performed: true, at: 2_000 } as const;
+    run.actor.send({ ...orphan, key: "t1#1/turn/7.0" });
+    expect(run.context.accounts["t1#1"]).toEqual(before);
+  });
+
+  it("that was lost in a crash is estimated", () => {
+    const run = withBudget(1);
+    run.command({ type: "task.skip", task: "t1" });
+    const value = lostTurn(2);
+    const worstUsd = run.context.accounts["t1#1"]?.reservedUsd;
     run.actor.send({
       type: "effect.orphaned",
       id: "x",
@@ -231,8 +257,8 @@ describe("the bill of a stopped turn", () => {
       value,
       at: 2_000,
     });
-    expect(run.context.spend).toMatchObject({ turns: 3, outputTokens: 300 });
-    expect(run.context.queue?.tasks[0]?.usd).toBeCloseTo(0.003, 12);
+    expect(run.context.spend).toMatchObject({ turns: 1, usd: worstUsd, estimatedUsd: worstUsd, outputTokens: 1_000 });
+    expect(run.context.queue?.tasks[0]?.usd).toBe(worstUsd);
   });
 
   it("whose actor broke before it could tell is estimated at once, so that nobody waits for it", () => {

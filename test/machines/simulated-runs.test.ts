@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { randomFrom } from "../../src/core/random.ts";
 import type { RunInput } from "../../src/machines/run-state.ts";
+import type { Budget, Limits } from "../../src/protocol/budget.ts";
 import type { Command } from "../../src/protocol/command.ts";
 import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
 import { runInput, workers } from "../support/cast.ts";
@@ -27,10 +28,25 @@ function randomInput(random: Random, seed: number): RunInput {
       concurrency: 1 + Math.floor(random() * 6),
       review: random() < 0.2,
       asks: random() < 0.5 ? "wait" : "deny",
-      budgetUsd: random() < 0.4 ? random() ** 2 * 0.3 : null,
+      budget: randomBudget(random),
       hasWorkspace: random() < 0.7,
     },
   });
+}
+
+/** Limits of any kind, from next to nothing to more than a run takes; most runs have none, or one. */
+function randomBudget(random: Random): Budget {
+  const limits = (usd: number, share: number): Limits => ({
+    ...(random() < share && { usd: random() ** 2 * usd }),
+    ...(random() < share && { tokens: Math.floor(random() ** 2 * usd * 200_000) + 1 }),
+    ...(random() < share && { ms: Math.floor(random() ** 2 * 60_000) + 1 }),
+  });
+  if (random() < 0.4) return {};
+  return {
+    ...limits(0.3, 0.35),
+    ...(random() < 0.3 && { task: limits(0.1, 0.5) }),
+    ...(random() < 0.3 && { worker: { backend: limits(0.1, 0.5), capped: limits(0.05, 0.3), sum: limits(0.01, 0.3) } }),
+  };
 }
 
 function randomCommands(random: Random): readonly TimedCommand[] {
@@ -78,7 +94,7 @@ describe("random runs", () => {
     // The worlds are neither too kind nor too cruel: every way of ending is among them.
     expect(Object.keys(outcomes).toSorted()).toEqual(["cancelled", "complete", "failed", "partial"]);
     expect(Math.min(...Object.values(outcomes))).toBeGreaterThan(50);
-  });
+  }, 60_000);
 
   it("are the same, byte by byte, for the same seed", async () => {
     for (let seed = 1; seed <= 50; seed++) {

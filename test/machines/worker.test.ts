@@ -1,6 +1,7 @@
 // One attempt of one task: its copy, its work by a model, a function or a machine, its evidence, its report.
 import { describe, expect, it } from "vitest";
 import type { VerifyInput } from "../../src/actors/contract.ts";
+import { failure } from "../../src/core/failure.ts";
 import { AttemptByHand, attemptUnderParent } from "../support/attempt-by-hand.ts";
 import { fails } from "../support/hands.ts";
 import type { Hands } from "../support/hands.ts";
@@ -255,18 +256,18 @@ describe("under a parent", () => {
       allowanceUsd: "asked",
       permissions: { allow: ["read"], ask: ["bash"], deny: [] },
     });
-    const asked = heard.find(({ type }) => type === "budget.asked");
-    tell({ type: "budget.granted", usd: asked!["usd"] as number, at: 2_000 });
+    expect(heard.at(-1)).toMatchObject({ type: "budget.asked", worst: { outputTokens: 1_000 } });
+    tell({ type: "budget.granted", at: 2_000 });
     hands.answer("t1#1", { fail: "AuthFailed" });
     expect(heard.at(-1)).toMatchObject({ type: "conversation.held", from: "t1#1" });
     tell({ type: "run.resumed", at: 2_100 });
-    tell({ type: "budget.granted", usd: 1, at: 2_200 });
+    tell({ type: "budget.granted", at: 2_200 });
     hands.answer("t1#1", { calls: [{ tool: "bash", input: { command: "make" }, id: "x" }] });
     expect(heard.at(-1)).toMatchObject({ type: "ask.raised" });
     tell({ type: "ask.answered", ask: "t1#1/1/x", decision: "approve", text: null, at: 2_300 });
     expect(hands.doing()).toEqual(["t1#1/turn/1/call/0"]);
     hands.give("toolCall", "t1#1/turn/1/call/0", { content: "made", isError: false });
-    tell({ type: "budget.refused", at: 2_400 });
+    tell({ type: "budget.refused", failure: failure("BudgetExceeded", "no"), at: 2_400 });
     expect(heard.at(-1)).toMatchObject({ output: { kind: "failed", failure: { code: "BudgetExceeded" } } });
   });
 

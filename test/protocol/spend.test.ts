@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addLostTurns, addTurn, NO_SPEND } from "../../src/protocol/spend.ts";
+import { estimateOf, tokensOf, tokensSpent, addTurn, NO_SPEND } from "../../src/protocol/spend.ts";
 import type { SpendTotals, TurnSpend } from "../../src/protocol/spend.ts";
 import { textOf } from "../../src/protocol/turn.ts";
 
@@ -38,13 +38,20 @@ describe("spend", () => {
     );
   });
 
-  it("counts lost turns as estimates, one for each time", () => {
+  it("books a turn of which nobody knows at its worst, as an estimate", () => {
+    const worst = { usd: 0.5, inputTokens: 30, outputTokens: 20 };
+    expect(addTurn(NO_SPEND, estimateOf(worst, true))).toEqual({ ...NO_SPEND, ...worst, turns: 1, estimatedUsd: 0.5 });
+    expect(addTurn(NO_SPEND, estimateOf({ ...worst, usd: 0 }, false))).toMatchObject({
+      usd: 0,
+      unpricedTurns: 1,
+      outputTokens: 20,
+    });
+  });
+
+  it("counts every token once, however it is billed", () => {
     fc.assert(
-      fc.property(turn, fc.nat(5), (one, times) => {
-        const lost = addLostTurns(NO_SPEND, one, times);
-        const estimate = { ...one, usage: { ...one.usage, estimated: true } };
-        expect(lost).toEqual(sum(Array.from({ length: times }, () => estimate)));
-        expect(lost.estimatedUsd).toBe(lost.usd);
+      fc.property(fc.array(turn), (turns) => {
+        expect(tokensSpent(sum(turns))).toBe(turns.reduce((all, one) => all + tokensOf(one.usage), 0));
       }),
     );
   });
@@ -53,7 +60,6 @@ describe("spend", () => {
     const frozen = Object.freeze({ ...NO_SPEND });
     const one = { usage: { ...usage, estimated: false }, usd: 1 };
     expect(addTurn(frozen, one)).not.toBe(frozen);
-    expect(addLostTurns(frozen, one, 0)).toEqual(NO_SPEND);
     expect(NO_SPEND).toEqual({ ...frozen });
   });
 });

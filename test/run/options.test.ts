@@ -52,10 +52,18 @@ describe("a bad option", () => {
     ["too many at once", "x", { concurrency: 1_001 }, "BadOption", ["concurrency", "1001"]],
     ["plans of no tasks", "x", { maxTasks: Number.NaN }, "BadOption", ["maxTasks", "NaN"]],
     ["a free run", "x", { budget: { usd: 0 } }, "BadOption", ["budget.usd", "0"]],
+    ["a budget that is a name", "x", { budget: "5" }, "BadOption", ["budget", '"5"', "USD"]],
+    ["a budget of nothing", "x", { budget: null }, "BadOption", ["budget", "null"]],
+    ["a budget that is no number", "x", { budget: Number.NaN }, "BadOption", ["budget.usd", "NaN"]],
+    ["half a token", "x", { budget: { tokens: 0.5 } }, "BadOption", ["budget.tokens", "0.5", "whole"]],
+    ["time that runs backwards", "x", { budget: { ms: -1 } }, "BadOption", ["budget.ms", "-1", "milliseconds"]],
+    ["a limit of a unit that is none", "x", { budget: { minutes: 5 } }, "BadOption", ["budget.minutes", "5", "usd, tokens, ms"]],
+    ["a bad limit of tasks", "x", { budget: { task: { usd: Infinity } } }, "BadOption", ["budget.task.usd", "Infinity"]],
+    ["limits of tasks that are a number", "x", { budget: { task: 5 } }, "BadOption", ["budget.task", "5"]],
+    ["a bad limit of a worker", "x", { budget: { worker: { docs: { ms: "1h" } } } }, "BadOption", ["budget.worker.docs.ms", "1h"]],
+    ["a limit of nobody", "x", { budget: { worker: { dosc: { usd: 1 } } } }, "UnknownWorker", ["dosc", "docs"]],
     ["a debt", "x", { budget: { usd: -1 } }, "BadOption", ["budget.usd", "-1"]],
     ["an endless budget", "x", { budget: { usd: Number.POSITIVE_INFINITY } }, "BadOption", ["budget.usd", "Infinity"]],
-    ["a budget that is a number", "x", { budget: 5 }, "BadOption", ["budget.usd", "undefined"]],
-    ["a budget of nothing", "x", { budget: null }, "BadOption", ["budget.usd"]],
     ["an unknown mode", "x", { mode: "fast" }, "BadOption", ["mode", "fast", "orchestrate"]],
     ["asks that nobody answers", "x", { asks: "maybe" }, "BadOption", ["asks", "maybe", "wait"]],
     ["a review that is text", "x", { review: "yes" }, "BadOption", ["review", "yes"]],
@@ -153,6 +161,27 @@ describe("a budget", () => {
     const error = errorOf("x", { budget: { usd: 1 }, models: { worker: unpriced } });
     expect(error.code).toBe("UnpricedModel");
     expect(error.message).toContain("house-model");
+    expect(error.message).toContain("prices: { input: 3, output: 15 }");
+  });
+
+  it.each([{ task: { usd: 1 } }, { worker: { docs: { usd: 1 } } }])("needs them wherever it counts USD: %j", (budget) => {
+    expect(errorOf("x", { budget, models: { worker: unpriced } }).code).toBe("UnpricedModel");
+  });
+
+  it("of tokens or time needs none", () => {
+    const run = kept(start("x", { model, budget: { tokens: 1_000_000, ms: 60_000 }, models: { worker: unpriced } }));
+    expect(run.snapshot.context.options.budget).toEqual({
+      usd: null,
+      tokens: 1_000_000,
+      ms: 60_000,
+      task: { usd: null, tokens: null, ms: null },
+      worker: {},
+    });
+  });
+
+  it("that is a number is USD of the whole run", () => {
+    const run = kept(orchestrate("x", { model, budget: 2.5 }));
+    expect(run.snapshot.context.options.budget).toMatchObject({ usd: 2.5, tokens: null, ms: null });
   });
 
   it("needs none for the models of workers where functions do the work", () => {

@@ -2,15 +2,80 @@
 import { expect } from "vitest";
 import { taskIndex } from "../../src/core/ids.ts";
 import type { Row } from "../../src/host/journal.ts";
-import type { RunInput } from "../../src/machines/run-state.ts";
+import type { Account, RunContext, RunInput } from "../../src/machines/run-state.ts";
+import type { RunLimits } from "../../src/protocol/budget.ts";
 import type { Plan } from "../../src/protocol/plan.ts";
 import type { RunEvent } from "../../src/protocol/run-event.ts";
+import { tokensSpent } from "../../src/protocol/spend.ts";
 import { countOf } from "../../src/queue/state.ts";
+import type { TaskState } from "../../src/queue/state.ts";
 import type { RunSnapshot, SimulatedRun, TimedCommand } from "./simulate.ts";
+
+/** Where a snapshot is above a limit: spent and reserved together, or time. Counted from tasks and accounts, not from what is kept for it. */
+export function overruns(context: RunContext): readonly string[] {
+  const { accounts, options, queue, spend, use } = context;
+  const { budget } = options;
+  const reserved = (of: (task: string) => boolean) =>
+    Object.entries(accounts).flatMap(([name, one]) => (of(name.replace(/#.*/, "")) ? [one] : []));
+  const above = (who: string, limits: RunLimits, { usd, tokens }: { usd: number; tokens: number }, held: readonly Account[]) => {
+    const usdAll = held.reduce((sum, one) => sum + one.reservedUsd, usd);
+    const tokensAll = held.reduce((sum, one) => sum + one.reservedInputTokens + one.reservedOutputTokens, tokens);
+    return [
+      ...(limits.usd !== null && usdAll > limits.usd + SLACK_USD ? [`${who}: $${usdAll} of $${limits.usd}`] : []),
+      ...(limits.tokens !== null && tokensAll > limits.tokens ? [`${who}: ${tokensAll} of ${limits.tokens} tokens`] : []),
+    ];
+  };
+  const tasks = queue?.tasks ?? [];
+  const usdOf = ({ id, usd, status, attempts }: TaskState) =>
+    usd + (status === "running" ? (accounts[`${id}#${attempts}`]?.usd ?? 0) : 0);
+  const isBounded = Object.values(budget.task).some((limit) => limit !== null);
+  return [
+    ...above(
+      "run",
+      budget,
+      { usd: spend.usd, tokens: tokensSpent(spend) },
+      reserved(() => true),
+    ),
+    ...(isBounded ? tasks : []).flatMap((task, at) => {
+      const kept = use.tasks[at] ?? { usd: 0, tokens: 0 };
+      const drift = Math.abs(kept.usd - usdOf(task)) > SLACK_USD ? [`${task.id}: kept $${kept.usd}, is $${usdOf(task)}`] : [];
+      return [
+        ...drift,
+        ...above(
+          task.id,
+          budget.task,
+          { usd: usdOf(task), tokens: kept.tokens },
+          reserved((id) => id === task.id),
+        ),
+      ];
+    }),
+    ...Object.entries(budget.worker).flatMap(([worker, limits]) => {
+      const own = tasks.filter((task) => task.worker === worker);
+      const usd = own.reduce((sum, task) => sum + usdOf(task), 0);
+      const held = reserved((id) => own.some((task) => task.id === id));
+      return above(worker, limits, { usd, tokens: use.workers[worker]?.tokens ?? 0 }, held);
+    }),
+    ...overtimes(context),
+  ];
+}
+
+/** Attempts that run beyond their own limit, or their task's. */
+function overtimes({ queue, asks, now, workers, options, standstill, use }: RunContext): readonly string[] {
+  if (standstill.since !== null) return [];
+  return (queue?.tasks ?? []).flatMap(({ id, status, attempts, startedAt, worker }, at) => {
+    if (status !== "running" || startedAt === null || asks.some(({ from }) => from === `${id}#${attempts}`)) return [];
+    const longest = workers.find(({ name }) => name === worker)?.maxMs ?? 0;
+    const { ms } = options.budget.task;
+    const most = ms === null ? longest : Math.min(longest, ms - (use.tasks[at]?.ms ?? 0));
+    return now - startedAt > most + SLACK_MS ? [`${id} has taken ${now - startedAt} of ${most} ms`] : [];
+  });
+}
 
 type Fate = "open" | "asking" | "running" | "finished" | "failed" | "skipped";
 
 const SLACK_USD = 1e-9;
+/** What is delivered in the same moment may come before the timer. */
+const SLACK_MS = 1;
 
 /** Follows one run. Give `watch` and `hear` to `simulate`, then call `expectSound`. */
 export class RunAuditor {
@@ -29,13 +94,9 @@ export class RunAuditor {
   }
 
   readonly watch = ({ context }: RunSnapshot): void => {
-    const { queue, spend, accounts, options } = context;
+    const { queue, options } = context;
     this.#plan = context.plan;
-    if (options.budgetUsd !== null) {
-      const reserved = Object.values(accounts).reduce((sum, account) => sum + account.reservedUsd, 0);
-      if (spend.usd + reserved > options.budgetUsd + SLACK_USD)
-        this.#fault(`${spend.usd} spent and ${reserved} reserved of ${options.budgetUsd}`);
-    }
+    this.#faults.push(...overruns(context));
     if (!queue) return;
     const running = queue.tasks.filter(({ status }) => status === "running");
     if (running.length > options.concurrency) this.#fault(`${running.length} tasks run at once`);
@@ -69,8 +130,8 @@ export class RunAuditor {
     expect(context.accounts).toEqual({});
     expect(Object.entries(snapshot.children).filter(([, child]) => child?.getSnapshot().status === "active")).toEqual([]);
     this.#expectTasks(output?.tasks ?? [], commands);
-    const { budgetUsd } = this.#input.options;
-    if (budgetUsd !== null) expect(context.spend.usd).toBeLessThanOrEqual(budgetUsd + SLACK_USD);
+    expect(overruns(context)).toEqual([]);
+    expect(context.funding).toEqual([]);
     expect(context.spend.usd).toBeGreaterThanOrEqual(this.#billedUsd - SLACK_USD);
     expectOneClosingRowEach(journal.read());
   }

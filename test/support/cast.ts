@@ -5,6 +5,8 @@ import { taskIdAt } from "../../src/core/ids.ts";
 import type { ConversationInput } from "../../src/machines/conversation-state.ts";
 import type { RunInput, RunModels, RunOptions } from "../../src/machines/run-state.ts";
 import type { WorkerInput } from "../../src/machines/worker-state.ts";
+import { resolveBudget } from "../../src/protocol/budget.ts";
+import type { Budget } from "../../src/protocol/budget.ts";
 import type { ModelChoice } from "../../src/protocol/turn.ts";
 import { defineWorker } from "../../src/workers/define-worker.ts";
 import type { DelegateLogic, Worker } from "../../src/workers/define-worker.ts";
@@ -46,7 +48,7 @@ const parrot = createMachine({
   output: ({ event }: { event: { output?: unknown } }) => event.output,
 }) as unknown as DelegateLogic;
 
-/** `backend` and `frontend` write text, `typed` answers JSON, `capped` does one task at a time, `sum` is a function, `parrot` a machine. */
+/** `backend` and `frontend` write text, `typed` answers JSON, `capped` does one task at a time, `sum` is a function, `parrot` a machine, `hasty` has a minute. */
 export const workers: readonly Worker[] = [
   defineWorker({ name: "backend", description: "does the back", instructions: "work" }),
   defineWorker({ name: "frontend", description: "does the front", instructions: "work" }),
@@ -54,10 +56,13 @@ export const workers: readonly Worker[] = [
   defineWorker({ name: "capped", description: "one at a time", instructions: "work", cap: 1 }),
   defineWorker({ name: "sum", description: "adds", perform: () => "3" }),
   defineWorker({ name: "parrot", description: "repeats", machine: parrot }),
+  defineWorker({ name: "hasty", description: "is done within a minute", instructions: "hurry", maxMs: 60_000 }),
 ];
 
 /** How a run's input differs from the usual: no workspace, nobody there, no budget, 4 at once, at time 1000. */
-export type RunShape = Partial<Omit<RunInput, "options">> & { readonly options?: Partial<RunOptions> };
+export type RunShape = Partial<Omit<RunInput, "options">> & {
+  readonly options?: Partial<Omit<RunOptions, "budget">> & { readonly budget?: Budget };
+};
 
 /** The input of a run. */
 export function runInput({ options, ...more }: RunShape = {}): RunInput {
@@ -73,10 +78,10 @@ export function runInput({ options, ...more }: RunShape = {}): RunInput {
       synthesis: true,
       asks: "deny",
       permissions: { allow: ["read", "write"], ask: ["bash"], deny: ["write(secret)"] },
-      budgetUsd: null,
       maxTasks: 40,
       hasWorkspace: false,
       ...options,
+      budget: resolveBudget(options?.budget),
     },
     world: { workspace: null, workers: workers.map(({ name }) => name) },
     at: 1_000,

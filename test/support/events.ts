@@ -5,7 +5,7 @@ import type { ConversationContext } from "../../src/machines/conversation-state.
 import type { RunContext } from "../../src/machines/run-state.ts";
 import { liveConversations } from "../../src/machines/run-state.ts";
 import type { Command } from "../../src/protocol/command.ts";
-import type { ConversationOutcome, DownwardMessage, UpwardMessage } from "../../src/protocol/message.ts";
+import type { ConversationOutcome, DownwardMessage, HostSlept, UpwardMessage } from "../../src/protocol/message.ts";
 import { NO_SPEND } from "../../src/protocol/spend.ts";
 import type { TurnOutcome } from "../../src/protocol/turn.ts";
 import type { WorkerOutcome } from "../../src/protocol/work.ts";
@@ -26,6 +26,7 @@ const usage = {
   cacheWrite1hTokens: 0,
   estimated: false,
 };
+const worst = { usd: 0.001, inputTokens: 10, outputTokens: 10 };
 const turn: TurnOutcome = {
   kind: "answered",
   blocks: [{ type: "text", text: "done" }],
@@ -51,15 +52,15 @@ const noCopy = { ok: false as const, failure: failure("WorkspaceFailed", "no") }
 export function upward(from: string): { readonly [T in UpwardMessage["type"]]: Extract<UpwardMessage, { type: T }> } {
   const ask = { id: `${from}/9/x`, kind: "permission" as const, from, text: "May it?", detail: null, hash: "h", at };
   return {
-    "turn.started": { type: "turn.started", from, turn: 9, model: "m", reservedUsd: 0.001, at },
-    "turn.completed": { type: "turn.completed", from, turn: 9, model: "m", stop: "end_turn", usage, usd: 0.001, lost: 0, at },
-    "turn.failed": { type: "turn.failed", from, turn: 9, failure: why, usage: null, usd: null, lost: 0, wakeAt: null, at },
+    "turn.started": { type: "turn.started", from, turn: 9, model: "m", worst, at },
+    "turn.completed": { type: "turn.completed", from, turn: 9, model: "m", stop: "end_turn", usage, usd: 0.001, at },
+    "turn.failed": { type: "turn.failed", from, turn: 9, failure: why, usage: null, usd: null, lost: false, wakeAt: null, at },
     "tool.started": { type: "tool.started", from, tool: "read", summary: "read(a)", at },
     "tool.finished": { type: "tool.finished", from, tool: "read", ok: true, summary: "a", at },
     "worker.progressed": { type: "worker.progressed", from, state: "verifying", note: "", at },
     "answer.repairing": { type: "answer.repairing", from, issues: ["x"], at },
     "ask.raised": { type: "ask.raised", from, ask, at },
-    "budget.asked": { type: "budget.asked", from, usd: 0.001, at },
+    "budget.asked": { type: "budget.asked", from, worst, at },
     "conversation.held": { type: "conversation.held", from, failure: failure("AuthFailed", "no key"), at },
   };
 }
@@ -68,8 +69,8 @@ export function upward(from: string): { readonly [T in UpwardMessage["type"]]: E
 export function downward(ask: string): { readonly [T in DownwardMessage["type"]]: Extract<DownwardMessage, { type: T }> } {
   return {
     "ask.answered": { type: "ask.answered", ask, decision: "approve", text: null, at },
-    "budget.granted": { type: "budget.granted", usd: 1, at },
-    "budget.refused": { type: "budget.refused", at },
+    "budget.granted": { type: "budget.granted", at },
+    "budget.refused": { type: "budget.refused", failure: failure("WorkerBudget", "no"), at },
     "worker.told": { type: "worker.told", text: "hurry", at },
     "run.resumed": { type: "run.resumed", at },
   };
@@ -109,7 +110,9 @@ export function eventsOfRun(context: RunContext): readonly AnyEvent[] {
     [`wake:${attempt}`]: { value: null, at },
     "wake:plan#1": { value: null, at },
     "wake:t1#1/bill": { value: null, at },
+    "wake:limit/1": { value: null, at },
   };
+  const slept = { type: "host.slept", ms: 60_000, at } satisfies HostSlept;
   const orphan = {
     type: "effect.orphaned",
     id: "x",
@@ -120,7 +123,7 @@ export function eventsOfRun(context: RunContext): readonly AnyEvent[] {
     value: { outcome: turn, lost: 0 },
     at,
   };
-  return [...Object.values(upward(from)), ...Object.values(commands(context)), orphan, ...ends(children)];
+  return [...Object.values(upward(from)), ...Object.values(commands(context)), orphan, slept, ...ends(children)];
 }
 
 /** Everything a conversation may hear in a state. */

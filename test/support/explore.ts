@@ -76,8 +76,14 @@ export function witness(states: readonly Explored[], broken: (state: Explored) =
 export function keyOf({ value, context, children, status }: RunSnapshot): string {
   const tasks = (context.queue?.tasks ?? []).map((task) => `${task.status}#${task.attempts}`);
   const held = context.suspension?.code ?? "";
-  return JSON.stringify([status, value, tasks, Object.keys(children).toSorted(), held, context.returning, context.outcome]);
+  return JSON.stringify([status, value, tasks, childrenOf(children), held, context.returning, context.outcome]);
 }
+
+/** The children but the timer of the deadlines, which is set anew for ever while nothing is over its time. */
+const childrenOf = (children: RunSnapshot["children"]): readonly string[] =>
+  Object.keys(children)
+    .filter((id) => !id.startsWith("wake:limit/"))
+    .toSorted();
 
 /** What comes of an attempt. */
 export function workerEnd(id: string, why?: FailureCode): RunChartEvent {
@@ -122,7 +128,7 @@ function nextEvents({ context, children, status }: RunSnapshot, stale: boolean):
   return [
     ...alive.flatMap((id) => [workerEnd(id), workerEnd(id, "WorkspaceFailed"), crashOf(id)]),
     ...(stale ? over.map((id) => workerEnd(id)) : []),
-    ...Object.keys(children)
+    ...childrenOf(children)
       .filter((id) => id.startsWith("wake:"))
       .map(wakeOf),
     ...(Object.hasOwn(children, "synthesis") ? [synthesisEnd] : []),

@@ -66,9 +66,25 @@ export class Hands {
     return { actors: this.actors, tools };
   }
 
-  /** Keys of what is being done now, or of one kind of it. */
+  /** Keys of what is being done now, or of one kind of it. The timer of the deadlines is `alarm`. */
   doing(name?: Name): readonly string[] {
-    return this.#open.filter((work) => name === undefined || work.name === name).map(({ input }) => input.key);
+    return this.#open
+      .filter((work) => !isAlarm(work) && (name === undefined || work.name === name))
+      .map(({ input }) => input.key);
+  }
+
+  /** When the timer of the deadlines is due; undefined while none is set. */
+  get alarm(): number | undefined {
+    return this.#alarms()[0]?.dueAt;
+  }
+
+  /** The timer of the deadlines goes off, `lateMs` too late. */
+  ring(lateMs = 0): void {
+    const [first, ...others] = this.#alarms();
+    if (!first || others.length > 0) throw new RangeError(`There are ${others.length + (first ? 1 : 0)} timers of deadlines.`);
+    // The clock of these tests ticks with each result.
+    this.now = Math.max(this.now, first.dueAt + lateMs - 1);
+    this.give("sleepUntil", first.key, null);
   }
 
   /** The input of an effect that is being performed. */
@@ -104,7 +120,7 @@ export class Hands {
 
   /** The earliest wait is over. */
   wake(): string {
-    const waits = this.#open.filter(({ name }) => name === "sleepUntil");
+    const waits = this.#open.filter((work) => work.name === "sleepUntil" && !isAlarm(work));
     const dueAt = (work: Work): number => (work.input as InputOf<"sleepUntil">).dueAt;
     const [first] = waits.toSorted((a, b) => dueAt(a) - dueAt(b));
     if (!first) throw new RangeError("Nothing waits.");
@@ -141,6 +157,10 @@ export class Hands {
       });
     }
     this.settle();
+  }
+
+  #alarms(): readonly InputOf<"sleepUntil">[] {
+    return this.#open.filter(isAlarm).map(({ input }) => input as InputOf<"sleepUntil">);
   }
 
   #easy(): Work | undefined {
@@ -193,6 +213,8 @@ export class Hands {
     };
   }
 }
+
+const isAlarm = ({ input }: Work): boolean => input.key.startsWith("wake/limit/");
 
 /** An expected failure of a step. */
 export const fails = (code: FailureCode, message = "as planned") => ({ ok: false as const, failure: failure(code, message) });

@@ -61,10 +61,10 @@ export const plays: readonly Play[] = [
     answers: { "t1#1/turn/1": "three", "t1#1/": { json: { count: 3 } } },
   },
   { name: "a function", input: runInput({ plan: planOf({ a: { worker: "sum" } }) }) },
-  { name: "money", input: runInput({ plan: planOf({ a: {}, b: {}, c: {} }), options: { budgetUsd: 0.04 } }) },
+  { name: "money", input: runInput({ plan: planOf({ a: {}, b: {}, c: {} }), options: { budget: { usd: 0.04 } } }) },
   {
     name: "money that is used up",
-    input: runInput({ plan: planOf({ a: {}, b: { needs: ["a"] } }), options: { budgetUsd: 0.005 } }),
+    input: runInput({ plan: planOf({ a: {}, b: { needs: ["a"] } }), options: { budget: { usd: 0.005 } } }),
   },
   { name: "a pause", input: runInput({ plan: two }), commands: { "t1#1/turn/1.0": { type: "run.pause" } } },
   {

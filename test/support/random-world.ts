@@ -4,6 +4,7 @@ import { FAILURE_CODES, failure } from "../../src/core/failure.ts";
 import type { FailureCode } from "../../src/core/failure.ts";
 import { randomFrom, seedFrom } from "../../src/core/random.ts";
 import type { ModelTurnInput } from "../../src/actors/contract.ts";
+import { lostTurn } from "../../src/actors/lost-turn.ts";
 import { effect } from "../../src/host/effect.ts";
 import type { Ports } from "../../src/machines/create-orchestrator.ts";
 import type { TurnRequest } from "../../src/protocol/turn.ts";
@@ -37,11 +38,15 @@ export function keyedPorts(
 ): CountingPorts {
   const { actors, tools } = simulatedPorts({ model: { turn: () => unused() }, ...world });
   const modelTurn = effect("modelTurn", { class: "idempotent", gated: true }, ({ key, request }: ModelTurnInput, { lost }) => {
+    if (lost > 0) return lostTurn(lost);
     asked.set(key, (asked.get(key) ?? 0) + 1);
-    return { outcome: scriptedOutcome(answer(key, request), request), lost };
+    return { outcome: scriptedOutcome(answer(triedKey(key), request), request), lost };
   });
   return { asked, tools, actors: { ...actors, modelTurn } };
 }
+
+/** The key of a try, also of one that is asked again after a loss: `t1#1/turn/2.0.1` is `t1#1/turn/2.0`. */
+const triedKey = (key: string): string => key.replace(/(\/turn\/\d+\.\d+)\.\d+$/, "$1");
 
 /** A random world for many runs, one after the other: machines are made once, each run plays in a world of its own. */
 export interface Stage {

@@ -49,11 +49,11 @@ export interface SimulatedRun {
 const MOST_HELP = 300;
 const START = Date.UTC(2026, 0);
 
-/** Runs to the end, a crash, or a stall that no person could mend. The same simulation gives the same run. */
+/** Runs to the end, from the virtual start of time on, a crash, or a stall that no person could mend. The same simulation gives the same run. */
 export async function simulate(simulation: Simulation): Promise<SimulatedRun> {
   const { input, machine, seed, commands = [], journal = memoryJournal(), crash, watch, onEvent } = simulation;
   const host = simulatedHost({ seed, journal, startAt: START, ...(crash && { crash }) });
-  const actor = createActor(machine, host.attach({ input }));
+  const actor = createActor(machine, host.attach({ input: { ...input, at: START } }));
   const events: RunEvent[] = [];
   actor.on("*", (event) => {
     events.push(event);

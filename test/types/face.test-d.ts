@@ -140,8 +140,10 @@ orchestrate("x", { mode: "fast" });
 orchestrate("x", { workspace: { path: ".", isolation: "worktree" } });
 // @ts-expect-error an answer that is none
 orchestrate("x", { asks: () => "maybe" });
-// @ts-expect-error a budget without its unit
 orchestrate("x", { budget: 5 });
+orchestrate("x", { budget: { usd: 5, ms: 60_000, task: { tokens: 1_000 }, worker: { backend: { usd: 1 } } } });
+// @ts-expect-error a limit that there is not
+orchestrate("x", { budget: { minutes: 5 } });
 // @ts-expect-error neither words nor a plan
 orchestrate({ tasks: [] });
 

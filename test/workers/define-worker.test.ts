@@ -71,6 +71,7 @@ describe("the card", () => {
       outputSchema: null,
       cap: null,
       maxTurns: 40,
+      maxMs: 3_600_000,
     });
   });
 

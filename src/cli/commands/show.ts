@@ -53,7 +53,7 @@ async function endedLines(summary: RunSummary, place: Place, json: boolean): Pro
   const resultFolder = resultFolderOf(summary.id, place);
   const extras = { resultFolder, applied: null, notApplied: null, resume: null };
   if (json) return [JSON.stringify(resultLine(result, { ...extras, exitCode: exitCodeOf(result) }))];
-  const { budgetUsd } = run.snapshot.context.options;
+  const { usd: budgetUsd } = run.snapshot.context.options.budget;
   return [
     safe(summary.request, 400),
     ...summaryLines(result, { ...extras, applyLater: `${resumeCommand(summary.id, place)} --apply`, budgetUsd }),

@@ -69,7 +69,8 @@ export function viewModel(seen: ViewState, context: RunContext, now: number): Vi
   const { queue, options } = context;
   const moment = seen.endedAt ?? now;
   const tasks = (queue?.tasks ?? []).map((task) => taskRow(task, { seen, context, now: moment }));
-  const budget = options.budgetUsd === null ? "" : ` of ${moneyText(options.budgetUsd)}`;
+  const { usd } = options.budget;
+  const budget = usd === null ? "" : ` of ${moneyText(usd)}`;
   return {
     request: safe(seen.request, 200),
     path: pathText(seen),
