@@ -16,27 +16,31 @@ await prove({
 });
 
 async function killRuns({ kills, seed, log }) {
-  const reference = await playKilled([]);
-  const faults = problemsOf(reference, reference);
+  const undisturbed = playKilled([]);
   const seen = { runs: 0, kills: 0, processes: 0, inDoubt: 0, lost: 0, paid: 0, doubtfulCalls: 0, moments: {} };
-  const sums = { again: 0, invalid: 0, different: 0, repeated: 0 };
+  const runs = [];
   let planned = 0;
   let started = 0;
   const lane = async () => {
     while (planned < kills) {
       const chance = dice(`${seed}/${++started}`);
-      const number = started;
       const wanted = Math.min(kills - planned, chance.whole(3, 8));
       planned += wanted;
       const run = await playKilled(momentsOf(chance, wanted));
       // A run that was done before its last kill leaves the rest to another.
       planned -= wanted - run.kills.length;
-      add(seen, run);
-      count(sums, run, reference);
-      faults.push(...problemsOf(run, reference).map((problem) => `run ${number} of seed ${seed}: ${problem}`));
+      runs.push(run);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
+  const reference = await undisturbed;
+  const faults = problemsOf(reference, reference);
+  const sums = { again: 0, invalid: 0, different: 0, repeated: 0 };
+  for (const [at, run] of runs.entries()) {
+    add(seen, run);
+    count(sums, run, reference);
+    faults.push(...problemsOf(run, reference).map((problem) => `run ${at + 1} of seed ${seed}: ${problem}`));
+  }
   log(`${seen.runs} runs in ${seen.processes} processes, ${reference.requests.length} turns each when undisturbed`);
   for (const [moment, times] of Object.entries(seen.moments).toSorted()) log(`  killed after: ${moment}: ${times}`);
   log(`  turns whose whole answer had left the server, but was not committed (in doubt, booked as estimate): ${seen.inDoubt}`);
