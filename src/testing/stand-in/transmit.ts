@@ -61,7 +61,9 @@ async function breakOff(response: ServerResponse, sending: Sending): Promise<Sen
     await stall(response, fault, sending);
     return "stalled";
   }
-  if (fault?.kind !== "cut" || signal.aborted) return "aborted";
+  if (fault?.kind !== "cut") return "aborted";
+  await pause(sending.clock, fault.laterMs ?? 0, signal);
+  if (signal.aborted) return "aborted";
   if (fault.how === "reset") response.socket?.resetAndDestroy();
   else if (fault.how === "close") response.socket?.end();
   else response.end();
