@@ -10,7 +10,8 @@ const LANES = 2;
 
 await prove({
   name: "kill",
-  promise: "A run that is killed (kill -9) at any moment and taken up again gives the same result and pays no recorded turn twice.",
+  promise:
+    "A run that is killed (kill -9) at any moment and taken up again gives the same result and pays no recorded turn twice.",
   sizes: { kills: { full: 500, quick: 6 } },
   run: killRuns,
 });
@@ -104,9 +105,7 @@ function shownOf({ code, result, files }) {
 
 /** Requests that repeat one whose answer is in the journal: the body tells the turn, since no two turns say the same. */
 function askedAgain({ requests, answered }) {
-  const committed = new Map(
-    requests.flatMap(({ requestId, body, n }) => (answered.includes(requestId) ? [[body, n]] : [])),
-  );
+  const committed = new Map(requests.flatMap(({ requestId, body, n }) => (answered.includes(requestId) ? [[body, n]] : [])));
   return requests.flatMap(({ body, n }) => (n > (committed.get(body) ?? Number.POSITIVE_INFINITY) ? [n] : []));
 }
 

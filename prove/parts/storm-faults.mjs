@@ -45,7 +45,7 @@ export const STORM = [...everyFault(), ...MORE].map(({ name, fault }) => ({
 /** Pings come at a real server's pace, and a reset after the end when the end can have been read; the clock is virtual. */
 function paced(fault) {
   if (fault.kind === "cut" && fault.at === "end") return { ...fault, laterMs: 1_000 };
-  return (fault.kind === "stall" && fault.pingEveryMs !== undefined ? { ...fault, pingEveryMs: 15_000 } : fault);
+  return fault.kind === "stall" && fault.pingEveryMs !== undefined ? { ...fault, pingEveryMs: 15_000 } : fault;
 }
 
 function losesAnswer(fault) {

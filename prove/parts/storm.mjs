@@ -107,7 +107,13 @@ function turnOf({ messages, model }) {
   const answers = messages.filter(({ role }) => role === "assistant");
   const calls = answers.filter(({ content }) => JSON.stringify(content).includes('"tool_use"')).length;
   const where = isAnswer ? "answer" : `${task}#${attempt}`;
-  return { key: `${where}/${answers.length + 1}`, task: isAnswer ? null : task, attempt, calls, isLast: calls >= TURNS_PER_TASK - 1 };
+  return {
+    key: `${where}/${answers.length + 1}`,
+    task: isAnswer ? null : task,
+    attempt,
+    calls,
+    isLast: calls >= TURNS_PER_TASK - 1,
+  };
 }
 
 function answerTo({ task, calls, isLast }, seed) {
@@ -120,7 +126,9 @@ function answerTo({ task, calls, isLast }, seed) {
 /** A text of its own for each turn, long enough to be cut, with letters of every width. */
 function wordsFor(name) {
   const { whole, pick } = dice(name);
-  return Array.from({ length: whole(6, 40) }, () => pick(["four", "lines", "ß", "naïve", "🎼", "\"quoted\"", "日本", "\\n", "end."])).join(" ");
+  return Array.from({ length: whole(6, 40) }, () =>
+    pick(["four", "lines", "ß", "naïve", "🎼", '"quoted"', "日本", "\\n", "end."]),
+  ).join(" ");
 }
 
 function planOf(tasks) {
@@ -164,7 +172,10 @@ function patient() {
     Object.entries(DEFAULT_TABLE).map(([code, row]) => {
       const last = row.turn.at(-1);
       const turn = last?.do === "again" ? [...row.turn, ...Array.from({ length: TRIES }, () => last)].slice(0, TRIES) : row.turn;
-      return [code, { ...row, turn, attempt: row.attempt.map((step) => ({ ...step, change: { ...step.change, issues: true } })) }];
+      return [
+        code,
+        { ...row, turn, attempt: row.attempt.map((step) => ({ ...step, change: { ...step.change, issues: true } })) },
+      ];
     }),
   );
 }
