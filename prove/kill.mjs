@@ -43,7 +43,7 @@ async function killRuns({ kills, seed, log }) {
     faults.push(...problemsOf(run, reference).map((problem) => `run ${at + 1} of seed ${seed}: ${problem}`));
   }
   log(`${seen.runs} runs in ${seen.processes} processes, ${reference.requests.length} turns each when undisturbed`);
-  for (const [moment, times] of Object.entries(seen.moments).toSorted()) log(`  killed after: ${moment}: ${times}`);
+  for (const [moment, times] of Object.entries(seen.moments)) log(`  killed after: ${moment}: ${times}`);
   log(`  turns whose whole answer had left the server, but was not committed (in doubt, booked as estimate): ${seen.inDoubt}`);
   log(`  turns in flight at a kill, all booked: ${seen.lost}; commands in doubt, reported: ${seen.doubtfulCalls}`);
   return {
@@ -93,8 +93,16 @@ function problemsOf(run, reference) {
     ...(unlisted.length === 0 ? [] : ["an answer left the server whole, and its turn is neither committed nor in doubt"]),
     ...(run.effects > 1 || (run.effects === 0 && !told) ? [`the command ran ${run.effects} times`] : []),
     ...(spend && spend.turns >= paid ? [] : [`${paid} turns were paid, ${spend?.turns} are booked`]),
-    ...(spend && spend.estimatedUsd > 0 === lost > 0 ? [] : [`${lost} turns were lost, ${spend?.estimatedUsd} USD estimated`]),
+    ...(isBooked(run) ? [] : [`${lost} turns were lost, ${spend?.estimatedUsd} USD estimated`]),
   ];
+}
+
+/** An estimate stands for every answer that was made and not recorded, and there is none where nothing was in flight. */
+function isBooked({ kills, requests, recorded, result }) {
+  const estimated = result.spend?.estimatedUsd ?? 0;
+  const isUnrecorded = requests.some(({ isPaid, requestId }) => isPaid && !recorded.includes(requestId));
+  if (isUnrecorded) return estimated > 0;
+  return estimated === 0 || kills.some(({ open }) => open.length > 0);
 }
 
 /** What must be the same whatever happened: outcome, answer, tasks, files. */

@@ -46,7 +46,7 @@ function onStop(k, laterMs) {
     return (moment) => {
       if (moment.kind !== "sent" || !moment.isLast || ++seen !== k) return;
       if (laterMs === 0) kill();
-      else setTimeout(kill, laterMs);
+      else setTimeout(() => kill(), laterMs);
     };
   });
 }
@@ -82,7 +82,7 @@ function afterMs(ms) {
   return {
     name: "some time passed",
     watch(_scene, kill) {
-      const timer = setTimeout(kill, ms);
+      const timer = setTimeout(() => kill(), ms);
       return { close: () => clearTimeout(timer) };
     },
   };

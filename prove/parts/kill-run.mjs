@@ -2,10 +2,12 @@
 // and the look at what it left: journal, server log, files, processes.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { listRuns, readRows } from "../../dist/host/sqlite.js";
 import { runVariable } from "../../dist/process/environment.js";
@@ -90,7 +92,7 @@ async function playOnce(scene, moment) {
     scene.faults.push(`a process hung (${argv[0]}): ${texts.stdout.slice(-300)}`);
     kill();
   }, PATIENCE_MS);
-  const code = await new Promise((resolve) => child.once("close", (exitCode) => resolve(exitCode)));
+  const [code] = await once(child, "close");
   clearTimeout(patience);
   watch?.close();
   scene.listener = undefined;
@@ -103,7 +105,7 @@ async function playOnce(scene, moment) {
 
 /** Waits until the server has noticed that its caller is gone. */
 async function settled({ requests }) {
-  while (requests.some(({ answered }) => answered === "pending")) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (requests.some(({ answered }) => answered === "pending")) await sleep(1);
 }
 
 function runIdOf({ file }) {
@@ -148,6 +150,7 @@ async function outcomeOf(scene, { code, stdout, stderr }) {
     code,
     result,
     rows: rows.map(digestOf),
+    recorded: rows.flatMap((row) => requestIdOf(row) ?? []),
     answered: rows.flatMap((row) => (row.body?.outcome?.kind === "answered" ? (requestIdOf(row) ?? []) : [])),
     requests: requests.map(({ n, requestId, body, usage, answered }) => ({
       n,

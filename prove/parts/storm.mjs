@@ -26,8 +26,8 @@ export async function playStorm({ turns, rate, seed }) {
   const clock = virtualClock(START);
   const script = scriptOf({ rate, seed, stir: () => clock.stir() });
   const server = await standIn({
-    brain: script.brain,
-    faults: script.fault,
+    brain: (request, context) => script.brain(request, context),
+    faults: (request, context) => script.fault(request, context),
     clock,
     seed,
     onMoment: () => clock.stir(),

@@ -1,5 +1,6 @@
 // Time that passes only while nothing else does: once the process has come to rest, the clock jumps to the next timer. So
 // an hour of waiting costs nothing, and no answer is late because the machine is busy.
+import { setImmediate } from "node:timers/promises";
 
 /** How many rounds of the event loop must bring nothing before time may pass. Loopback answers within one or two. */
 const QUIET_ROUNDS = 12;
@@ -40,7 +41,7 @@ export function virtualClock(start) {
       let quiet = 0;
       let stuck = 0;
       while (!isOver()) {
-        await new Promise((resolve) => setImmediate(resolve));
+        await setImmediate();
         quiet = stirred ? 0 : quiet + 1;
         stirred = false;
         if (quiet < QUIET_ROUNDS) continue;
