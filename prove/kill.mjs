@@ -31,6 +31,8 @@ async function killRuns({ kills, seed, log }) {
       // A run that was done before its last kill leaves the rest to another.
       planned -= wanted - run.kills.length;
       runs.push(run);
+      const done = runs.reduce((sum, one) => sum + one.kills.length, 0);
+      if (runs.length % 20 === 0) log(`${done} kills`);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
