@@ -17,5 +17,5 @@ describe.skipIf(!existsSync(path.join(root, "dist/model/anthropic.js")))("a netw
     expect(count("answers that were lost on the way")).toBeGreaterThan(0);
     expect(count("turns paid again")).toBe(count("answers that were lost on the way"));
     expect(proof.stdout).toContain("Holds");
-  }, 60_000);
+  }, 120_000);
 });

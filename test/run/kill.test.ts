@@ -15,5 +15,5 @@ describe.skipIf(!existsSync(path.join(root, "dist/cli/main.js")))("a run whose p
     expect(proof.stdout).toMatch(/ 2 {2}kills of the real process\n/);
     expect(proof.stdout).toMatch(/ 0 {2}turns requested again after their result was committed\n/);
     expect(proof.stdout).toContain("Holds");
-  }, 60_000);
+  }, 120_000);
 });
