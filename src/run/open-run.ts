@@ -7,6 +7,7 @@ import { listRuns as listJournals, openInbox, readRows } from "../host/sqlite.ts
 import type { RunInfo } from "../host/sqlite.ts";
 import { DEFAULT_ENDPOINT, resolveModels } from "../model/models.ts";
 import type { ResolvedModels } from "../model/models.ts";
+import { endProcessesOf } from "../process/marked.ts";
 import { BUILT_IN } from "../workers/built-in.ts";
 import type { BuiltIn } from "../workers/built-in.ts";
 import type { Worker } from "../workers/define-worker.ts";
@@ -84,6 +85,8 @@ export async function openRun<const W extends readonly Worker[] = BuiltIn>(
   }
   const host = openHost(store, id);
   try {
+    // A killed process leaves its commands running; nothing may work beside them.
+    if (workspacePath !== null) await endProcessesOf(id);
     const { seq: replayedThrough } = lastRow(store, id);
     const world = createWorld({
       ...options,

@@ -15,7 +15,7 @@ export { badBrain } from "./stand-in/bad-brain/bad-brain.ts";
 export type { BadBrainOptions } from "./stand-in/bad-brain/bad-brain.ts";
 export { everyFault } from "./stand-in/faults.ts";
 export type { At, Fault, NamedFault, RetryAfter } from "./stand-in/faults.ts";
-export type { Answered, Complaint, RecordedRequest } from "./stand-in/log.ts";
+export type { Answered, Complaint, RecordedRequest, StandInMoment } from "./stand-in/log.ts";
 export type { FaultScript, StandInRules } from "./stand-in/service.ts";
 export type { RateLimits } from "./stand-in/limits.ts";
 export type { StandInClock } from "./stand-in/clock.ts";

@@ -4,7 +4,7 @@
 //   F3  The model sees workspace-relative paths only.
 // Left open: between the check and the use a process inside the workspace could swap a folder for a link. Only bash can
 // do that, and bash alone can do more; a sandbox has to hold both.
-import { readFile, realpath } from "node:fs/promises";
+import { readdir, readFile, realpath, rm } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { messageOf } from "../core/errors.ts";
@@ -50,6 +50,7 @@ function writeTool(rules: PermissionRules): Tool {
     run: (input, environment) =>
       onPlace({ name: "write", path: input.file_path, rules, environment }, async (use, place) => {
         if (place.relative === ".") throw new Refusal("write: file_path names the workspace itself, not a file");
+        if (environment.recovering) await clearCutWrites(place);
         return { ...ok(await use(input)), files: [place.relative] };
       }),
   });
@@ -69,6 +70,7 @@ function editTool(rules: PermissionRules): Tool {
     }),
     run: (input, environment) =>
       onPlace({ name: "edit", path: input.file_path, rules, environment }, async (use, place) => {
+        if (environment.recovering) await clearCutWrites(place);
         if (environment.recovering && (await isApplied(place.real, input))) {
           return { ...ok(`edited ${place.relative} (the change was already there)`), files: [place.relative] };
         }
@@ -202,6 +204,14 @@ function withoutRoot(text: string, root: string): string {
     .split("\n")
     .map((line) => (line.startsWith(prefix) ? line.slice(prefix.length) : line))
     .join("\n");
+}
+
+/** The official tools write beside the file first. A killed process leaves that piece behind, and it would be taken for work. */
+async function clearCutWrites(place: Place): Promise<void> {
+  const folder = path.dirname(place.real);
+  const names = await readdir(folder).catch(() => []);
+  const cut = names.filter((name) => /^\.tmp-\d+-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name));
+  await Promise.all(cut.map((name) => rm(path.join(folder, name), { force: true })));
 }
 
 /**

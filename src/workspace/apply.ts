@@ -6,7 +6,7 @@ import { constants } from "node:fs";
 import { chmod, copyFile, lstat, mkdir, rename, rm, rmdir, unlink } from "node:fs/promises";
 import type { Stats } from "node:fs";
 import path from "node:path";
-import { besides, hashFile, placeAt } from "./disk.ts";
+import { hashFile, placeAt } from "./disk.ts";
 import { systemCodeOf, WorkspaceError } from "./errors.ts";
 import type { FileChange } from "./port.ts";
 
@@ -65,12 +65,14 @@ async function remove(file: string, target: string): Promise<void> {
 
 async function write(file: FileChange, folders: { readonly from: string; readonly target: string }): Promise<void> {
   const place = placeAt(folders.target, file.path);
-  const partial = besides(place);
+  // A3: the same name each time, so that a second apply takes up what a killed one left in the user's folder.
+  const partial = path.join(path.dirname(place), `.partial-${file.hash}`);
   const old = await statusOf(place);
   if (old?.isDirectory()) throw changedError([file.path], folders.target);
   await mkdir(path.dirname(place), { recursive: true });
   try {
-    await copyFile(placeAt(folders.from, file.path), partial, constants.COPYFILE_FICLONE);
+    await rm(partial, { force: true });
+    await copyFile(placeAt(folders.from, file.path), partial, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
     await chmod(partial, modeOf(file, old));
     await rename(partial, place);
   } catch (error) {

@@ -211,7 +211,8 @@ describe("a turn that fails", () => {
 
 describe("a turn that is complete in spite of the wire", () => {
   const kinds: readonly (Fault & { readonly label: string })[] = [
-    { label: "reset after message_stop", kind: "cut", at: "end", how: "reset" },
+    // The client hangs up at message_stop, which ends the wait at once.
+    { label: "reset after message_stop", kind: "cut", at: "end", how: "reset", laterMs: 10_000 },
     { label: "stall after message_stop", kind: "stall", at: "end" },
     { label: "wrong content type", kind: "contentType", value: "text/plain" },
     { label: "no content type", kind: "contentType", value: null },

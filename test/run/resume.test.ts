@@ -1,5 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import process from "node:process";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openRun, orchestrate } from "../../src/index.ts";
 import type { NumberedEvent, Run } from "../../src/index.ts";
@@ -84,6 +88,22 @@ describe("a run that is stopped", () => {
       run = kept(await openRun("run", { store, model: fixedModel(threeTasks) }));
     }
     expect(stops).toBeGreaterThan(3);
+  });
+
+  it.runIf(existsSync("/proc/self/environ"))("has its left-over processes ended before anything is performed again", async () => {
+    const { workspace, store, model } = await begin();
+    const run = kept(orchestrate("go", { workspace, model, id: "run" }));
+    await after(run, 5);
+    await run.stop();
+    const left = spawn("sleep", ["60"], { env: { PATH: process.env["PATH"] ?? "", QUATRAIN_RUN: "run" }, stdio: "ignore" });
+    const gone = once(left, "exit");
+    await once(left, "spawn");
+
+    const again = fixedModel(threeTasks);
+    const opening = openRun("run", { store, model: again });
+    await gone;
+    expect(again.asked).toEqual([]);
+    expect(await kept(await opening).result).toMatchObject({ outcome: "complete", answer: whole.answer });
   });
 
   it("with a grace lets what runs finish, so that nothing is paid again", async () => {

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -192,6 +192,19 @@ describe("edit", () => {
     expect(again.result).toMatchObject({ isError: false, files: ["edit.txt"] });
     expect(again.after).toBe(once.after);
     expect((await edit(before, change, true)).after).toBe(once.after);
+  });
+
+  it.each(["write", "edit"])("%s clears away what a killed try of it left beside the file", async (tool) => {
+    const folder = path.join(desk.root, "cut");
+    const cut = ".tmp-4711-00000000-1111-4222-8333-444444444444";
+    await mkdir(folder, { recursive: true });
+    for (const name of [cut, ".tmp-mine", "edit.txt"]) await writeFile(path.join(folder, name), "a");
+    const input = { file_path: "cut/edit.txt", ...(tool === "write" ? { content: "b" } : { old_string: "a", new_string: "b" }) };
+    await desk.run(tool, input);
+    expect(await readdir(folder)).toContain(cut);
+    await desk.run(tool, input, { recovering: true });
+    expect((await readdir(folder)).toSorted()).toEqual([".tmp-mine", "edit.txt"]);
+    expect(await readFile(path.join(folder, "edit.txt"), "utf8")).toBe("b");
   });
 
   it("still fails in recovery where neither text is there", async () => {

@@ -2,6 +2,7 @@ import { readFile, readdir, stat, symlink } from "node:fs/promises";
 import path from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import { hashOf } from "../../src/workspace/disk.ts";
 import type { Layer } from "../../src/workspace/port.ts";
 import { difference, pile } from "../../src/workspace/tree.ts";
 import type { FileEntry, Tree, TreeLayer } from "../../src/workspace/tree.ts";
@@ -181,6 +182,13 @@ describe("applying", () => {
       await yard.workspace.apply({ run });
       expect(await textsOf(yard.user)).toEqual({ place: "now a file", "thing/part": "x" });
     }
+  });
+
+  it("takes up what a killed apply left beside a file", async () => {
+    const yard = await ready({ "dir/c.txt": "0" }, { "dir/c.txt": "1" });
+    await edit(yard.user, { [`dir/.partial-${hashOf("1")}`]: "half" });
+    await yard.workspace.apply({ run });
+    expect(await textsOf(yard.user)).toEqual({ "dir/c.txt": "1" });
   });
 
   it("needs an integration first", async () => {

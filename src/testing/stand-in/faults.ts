@@ -31,8 +31,11 @@ export type Fault =
   | { readonly kind: "delay"; readonly delayMs: number }
   /** Nothing more comes until the caller hangs up; with `pingEveryMs`, pings go on (streams only). */
   | { readonly kind: "stall"; readonly at: At; readonly pingEveryMs?: number }
-  /** The answer breaks off: ended as if complete, connection closed (FIN), or reset (RST). */
-  | { readonly kind: "cut"; readonly at: At; readonly how: "end" | "close" | "reset" }
+  /**
+   * The answer breaks off: ended as if complete, connection closed (FIN), or reset (RST). A reset may destroy what the
+   * caller has not read yet; `laterMs` gives it time to.
+   */
+  | { readonly kind: "cut"; readonly at: At; readonly how: "end" | "close" | "reset"; readonly laterMs?: number }
   /** An error event in the stream, then its end. A JSON answer becomes an error status. */
   | { readonly kind: "errorEvent"; readonly type: "overloaded_error" | "api_error"; readonly afterEvents: number }
   /** The stream ends well, but without message_stop. */

@@ -33,6 +33,14 @@ export interface RecordedRequest {
 /** The record while its request is being served. */
 export type OpenRecord = { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key] };
 
+/**
+ * What just happened to request `n`: it arrived; a piece of its answer left (`bytes` of the body so far; `isLast`: the
+ * whole body, with a stream's message_stop, has left); a fault makes it wait for ever; its exchange is over, however.
+ */
+export type StandInMoment =
+  | { readonly kind: "arrived" | "stalled" | "over"; readonly n: number }
+  | { readonly kind: "sent"; readonly n: number; readonly bytes: number; readonly isLast: boolean };
+
 /** A request that was refused, or that nobody expected. */
 export interface Complaint {
   readonly n: number;

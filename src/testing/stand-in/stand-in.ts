@@ -10,7 +10,7 @@ import { loadSchemas } from "./checks/schemas.ts";
 import { systemClock, type StandInClock } from "./clock.ts";
 import type { Fault } from "./faults.ts";
 import type { RateLimits } from "./limits.ts";
-import { StandInLog, type Complaint, type OpenRecord, type RecordedRequest } from "./log.ts";
+import { StandInLog, type Complaint, type OpenRecord, type RecordedRequest, type StandInMoment } from "./log.ts";
 import { errorPlan, type Plan } from "./replies.ts";
 import { Service, type FaultScript, type StandInRules } from "./service.ts";
 import { transmit } from "./transmit.ts";
@@ -39,6 +39,8 @@ export interface StandInOptions {
   readonly pings?: boolean;
   /** Time for waits, rate limits and the cache. @default the machine's */
   readonly clock?: StandInClock;
+  /** Told of each request's moments as they happen, to act on one: kill the caller, let time pass. Must not throw. @default nobody */
+  readonly onMoment?: (moment: StandInMoment) => void;
 }
 
 /** A running stand-in. */
@@ -123,9 +125,15 @@ async function serve({ request, response }: Exchange, serving: Serving): Promise
   const requestId = idOf("req", `${options.seed ?? 1} ${log.requests.length + 1}`);
   const method = request.method ?? "";
   const record = log.open({ at: clock.now(), method, path: url.pathname, requestId, headers: request.headers });
+  const { n } = record;
+  const tell = options.onMoment ?? (() => {});
+  tell({ kind: "arrived", n });
   const gone = goneSignal(response, end);
   const body = await readBody(request);
-  if (body === undefined) return finish(record, undefined, "aborted");
+  if (body === undefined) {
+    finish(record, undefined, "aborted");
+    return tell({ kind: "over", n });
+  }
   const incoming = { method, path: url.pathname, query: url.searchParams, headers: request.headers, body };
   const plan = body.length > largestBody ? tooLarge(requestId) : await service.plan(incoming, record);
   const sent = await transmit(response, plan.reply, {
@@ -135,8 +143,11 @@ async function serve({ request, response }: Exchange, serving: Serving): Promise
     perTokenMs: options.latency?.perTokenMs ?? 0,
     fault: plan.fault,
     onFirstByte: plan.onFirstByte,
+    onSent: (bytes, isLast) => tell({ kind: "sent", n, bytes, isLast }),
+    onStalled: () => tell({ kind: "stalled", n }),
   });
   finish(record, plan, sent);
+  tell({ kind: "over", n });
 }
 
 function finish(record: OpenRecord, plan: Plan | undefined, sent: "whole" | "cut" | "stalled" | "aborted"): void {

@@ -22,6 +22,10 @@ export interface Sending {
   readonly fault: Fault | undefined;
   /** Called right before the first byte. */
   readonly onFirstByte: () => void;
+  /** Called after each piece that has left, with the bytes of the body so far and whether it was the last of all. */
+  readonly onSent: (bytes: number, isLast: boolean) => void;
+  /** Called when from now on nothing more will come. */
+  readonly onStalled: () => void;
 }
 
 /** How sending ended: everything sent, broken off by a fault, or the caller (or the server's end) came first. */
@@ -37,10 +41,13 @@ export async function transmit(response: ServerResponse, reply: Reply, sending: 
   sending.onFirstByte();
   response.writeHead(reply.status, reply.headers);
   response.flushHeaders();
+  let bytes = 0;
   for (const piece of at === undefined || at === "end" ? reply.pieces : upTo(reply.pieces, at)) {
     await pause(clock, piece.tokens * sending.perTokenMs, signal);
     if (signal.aborted) return "aborted";
     await write(response, piece.text, signal);
+    bytes += Buffer.byteLength(piece.text);
+    sending.onSent(bytes, piece === reply.pieces.at(-1));
   }
   if (at !== undefined) return breakOff(response, sending);
   response.end();
@@ -50,10 +57,13 @@ export async function transmit(response: ServerResponse, reply: Reply, sending: 
 async function breakOff(response: ServerResponse, sending: Sending): Promise<Sent> {
   const { fault, signal } = sending;
   if (fault?.kind === "stall") {
+    sending.onStalled();
     await stall(response, fault, sending);
     return "stalled";
   }
-  if (fault?.kind !== "cut" || signal.aborted) return "aborted";
+  if (fault?.kind !== "cut") return "aborted";
+  await pause(sending.clock, fault.laterMs ?? 0, signal);
+  if (signal.aborted) return "aborted";
   if (fault.how === "reset") response.socket?.resetAndDestroy();
   else if (fault.how === "close") response.socket?.end();
   else response.end();

@@ -2,6 +2,7 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { describe, expect, it } from "vitest";
 import { everyFault, type Fault } from "../../../src/testing/stand-in/faults.ts";
+import type { StandInMoment } from "../../../src/testing/stand-in/log.ts";
 import { standIn as start, type StandInOptions } from "../../../src/testing/stand-in/stand-in.ts";
 import { clientOf, plain, post, soon, TestClock } from "./helpers.ts";
 
@@ -109,6 +110,22 @@ describe("a broken connection", () => {
     expect(server.requests[0]?.answered).toBe("cut");
   });
 
+  it("a reset that waits comes after everything could be read", async () => {
+    const clock = new TestClock();
+    const fault: Fault = { kind: "cut", at: "end", how: "reset", laterMs: 1_000 };
+    await using server = await standIn({ brain, faults: [fault], pings: false, clock });
+    const stream = await clientOf(server).messages.create({ ...plain, stream: true });
+    const types: string[] = [];
+    const ended = (async () => {
+      for await (const { type } of stream) {
+        types.push(type);
+        if (type === "message_stop") await clock.advance(1_000);
+      }
+    })().catch(thrown);
+    expect(await ended).toBeInstanceOf(Error);
+    expect(types.at(-1)).toBe("message_stop");
+  });
+
   it("a clean cut goes unnoticed in a raw stream, and stream() rejects", async () => {
     const { types, error } = await streamed({ kind: "cut", at: { events: 4 }, how: "end" });
     expect([types.length, error]).toEqual([4, undefined]);
@@ -127,6 +144,37 @@ describe("a broken connection", () => {
     expect(bytes.byteLength).toBe(333);
     const cutJson = await clientOf(server).messages.create(plain).catch(thrown);
     expect(cutJson).toBeInstanceOf(Error);
+  });
+});
+
+describe("whoever asks is told of each request", () => {
+  /** The moments of one streamed request; its caller hangs up when told that nothing more will come. */
+  async function momentsOf(fault: Fault | null): Promise<readonly StandInMoment[]> {
+    const moments: StandInMoment[] = [];
+    const hangUp = new AbortController();
+    const onMoment = (moment: StandInMoment): void => {
+      moments.push(moment);
+      if (moment.kind === "stalled") hangUp.abort();
+    };
+    await using server = await standIn({ brain, faults: [fault], pings: false, onMoment });
+    const answer = post(server, { ...plain, stream: true }, { signal: hangUp.signal });
+    await answer.then((response) => response.text()).catch(thrown);
+    await soon(() => moments.at(-1)?.kind).toBe("over");
+    return moments;
+  }
+
+  it("when it arrives, with each piece that leaves, at the last one, and when it is over", async () => {
+    const moments = await momentsOf(null);
+    const sent = moments.flatMap((moment) => (moment.kind === "sent" ? [moment] : []));
+    expect(moments.map(({ kind }) => kind)).toEqual(["arrived", ...sent.map(() => "sent"), "over"]);
+    expect(sent.map(({ isLast }) => isLast)).toEqual(sent.map((one) => one === sent.at(-1)));
+    expect(sent.every(({ bytes }, at) => bytes > (sent[at - 1]?.bytes ?? 0))).toBe(true);
+  });
+
+  it("when nothing more will come, and never of a last piece then", async () => {
+    const moments = await momentsOf({ kind: "stall", at: { events: 2 } });
+    expect(moments.map(({ kind }) => kind)).toEqual(["arrived", "sent", "sent", "stalled", "over"]);
+    expect(moments.some((moment) => moment.kind === "sent" && moment.isLast)).toBe(false);
   });
 });
 
