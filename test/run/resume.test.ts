@@ -21,8 +21,8 @@ async function after(run: Pick<Run, "events">, count: number): Promise<void> {
   for await (const _event of run.events) if (++seen === count) return;
 }
 
-const begin = async () => {
-  const workspace = await folder();
+const begin = async (whenOver?: Parameters<typeof folder>[0]) => {
+  const workspace = await folder(whenOver);
   const model = fixedModel(threeTasks);
   return { workspace, store: path.join(workspace, ".quatrain"), model };
 };
@@ -30,10 +30,12 @@ const begin = async () => {
 describe("a run that is stopped", () => {
   let whole: { readonly events: readonly NumberedEvent[]; readonly answer: string; readonly files: unknown };
   beforeAll(async () => {
-    const { workspace, model } = await begin();
+    let clean = (): Promise<void> => Promise.resolve();
+    const { workspace, model } = await begin((cleaning) => (clean = cleaning));
     const run = orchestrate("go", { workspace, model, id: "whole" });
     const { answer, files } = await run.result;
     whole = { events: await eventsOf(run), answer, files };
+    return clean;
   });
 
   it("right after any of its events, and opened again, gives the same files and answer and pays no turn twice", async () => {
