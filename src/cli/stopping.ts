@@ -19,7 +19,7 @@ export interface Stopping {
   received(): EndSignal | "EPIPE" | null;
   /** The run has ended: a signal only cuts short what is still being told. */
   over(): void;
-  /** Listens no more; S3 still holds. */
+  /** Listens no more, unless the process is to end; S3 still holds. */
   close(): void;
 }
 
@@ -79,6 +79,9 @@ export function stopOnSignals(
     over: () => {
       isOver = true;
     },
-    close: off,
+    close: () => {
+      // Once told to end, the process ends with the signal's code, however often it is told.
+      if (received === null) off();
+    },
   };
 }
