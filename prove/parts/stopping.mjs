@@ -21,6 +21,8 @@ const PLAN = {
 };
 /** Leaves a process that has gone out of its group, as servers do, and takes a moment. */
 const COMMAND = "setsid sleep 300 >/dev/null 2>&1 & sleep 0.03; echo done > scratch.txt";
+/** What the answer of a command says that was ended by a signal. */
+const HIT = /\[ended by SIG[A-Z]+\]/;
 /** Hears no request to end. */
 const STUBBORN = "trap '' TERM INT; setsid sleep 300 >/dev/null 2>&1 & sleep 300";
 
@@ -63,12 +65,17 @@ async function resumeFaults({ place, run, point, whole }) {
   const outcome = outcomeOf(place, resumed);
   const isSame = ["code", "answer", "files"].every((part) => JSON.stringify(outcome[part]) === JSON.stringify(whole[part]));
   // What is cut off is asked again; what was given time to end is not.
-  const again = point.isTwice || point.isHanging ? 0 : place.server.requests.length - whole.turns;
+  const again = point.isTwice || point.isHanging ? 0 : place.server.requests.length - whole.turns - repeatsOf(run);
   return [
     ...(isSame ? [] : [`taken up again it ended otherwise: ${JSON.stringify(outcome)}`]),
     ...(again === 0 ? [] : [`${again} turns were paid twice`]),
     ...leftFaults(place, resumed).map((fault) => `taken up again: ${fault}`),
   ];
+}
+
+/** Turns that ask once more for a command that the signal itself has hit, before it had left our group. */
+function repeatsOf({ events }) {
+  return events.filter(({ type, summary }) => type === "tool.finished" && HIT.test(summary)).length;
 }
 
 /** Folders and models for one job. */
@@ -94,7 +101,7 @@ function play({ workspace, temporary, server }, argv, point = {}) {
   const { signal, afterEvents = 0, delayMs = 0, isTwice = false, isHanging = false } = point;
   const keys = { ANTHROPIC_API_KEY: "test", ANTHROPIC_BASE_URL: server.url };
   const env = { PATH: process.env.PATH, HOME: temporary, TMPDIR: temporary, ...keys };
-  // A group of its own, so that a signal reaches it as it does from a terminal.
+  // A group of its own, as terminals make it.
   const child = spawn(process.execPath, [MAIN, ...argv, "--json"], {
     cwd: workspace,
     env,
@@ -108,7 +115,8 @@ function play({ workspace, temporary, server }, argv, point = {}) {
   const timers = [setTimeout(() => kill(child.pid, "SIGKILL"), PATIENCE_MS)];
   const send = () => {
     signalledAt = performance.now();
-    kill(-child.pid, signal);
+    // A terminal tells the whole group; others who end processes tell the one they know.
+    kill(signal === "SIGINT" ? -child.pid : child.pid, signal);
   };
   const isThere = () => (isHanging ? hangs(events) : events.length >= afterEvents);
   const look = () => {
@@ -147,7 +155,8 @@ function hangs(events) {
 function endingFaults({ code, by, result, seconds, said }, { signal, isTwice }) {
   const most = isTwice ? 1 : 12;
   return [
-    ...(code === CODES[signal] ? [] : [`ended with ${code ?? by}, not ${CODES[signal]}: ${said}`]),
+    // A signal that comes when all is done and Node has let go of its handlers ends it as shells count it, too.
+    ...((code ?? CODES[by]) === CODES[signal] ? [] : [`ended with ${code ?? by}, not ${CODES[signal]}: ${said}`]),
     ...(seconds < most ? [] : [`took ${seconds.toFixed(1)} s, not less than ${most}`]),
     ...(result?.outcome === "suspended" ? [] : [`said it is ${result?.outcome ?? "nothing"}`]),
     ...(/^quatrain resume \S+/.test(result?.resume ?? "") ? [] : ["named no command to take it up again"]),
@@ -246,7 +255,12 @@ function answer(request, { turn }, { isHanging }) {
       call("bash", { command: "rm -f c-scratch.txt" }),
     ],
   }[label];
-  return steps[turn] ?? { content: [`Did ${label}.`] };
+  return steps[turn - hitsIn(request)] ?? { content: [`Did ${label}.`] };
+}
+
+/** Commands whose answer says that a signal ended them: like any model, these ask for them once more. */
+function hitsIn({ messages }) {
+  return JSON.stringify(messages).split(HIT).length - 1;
 }
 
 function call(tool, input) {
