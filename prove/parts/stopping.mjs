@@ -17,7 +17,11 @@ const PATIENCE_MS = 30_000;
 /** The plan: `a` works with commands, `b` comes after it, `c` goes beside them. */
 const PLAN = {
   rationale: "three steps",
-  tasks: [task("a", "backend", ["a.txt"]), task("b", "docs", ["b.md"], ["a"]), task("c", "docs", ["c.md"])],
+  tasks: [
+    task("a", { worker: "backend", writes: ["a.txt"] }),
+    task("b", { worker: "docs", writes: ["b.md"], depends_on: ["a"] }),
+    task("c", { worker: "docs", writes: ["c.md"] }),
+  ],
 };
 /** Leaves a process that has gone out of its group, as servers do, and takes a moment. */
 const COMMAND = "setsid sleep 300 >/dev/null 2>&1 & sleep 0.03; echo done > scratch.txt";
@@ -267,20 +271,8 @@ function call(tool, input) {
   return { content: [{ tool, input }] };
 }
 
-function task(label, worker, writes, dependencies = []) {
-  return {
-    label,
-    worker,
-    task: `step ${label} of the job`,
-    input: null,
-    output_format: "text",
-    optional: false,
-    tier: null,
-    files: [],
-    constraints: [],
-    depends_on: dependencies,
-    after: [],
-    writes,
-    acceptance: [],
-  };
+function task(label, more) {
+  const lists = { files: [], constraints: [], depends_on: [], after: [], acceptance: [] };
+  const job = `step ${label} of the job`;
+  return { label, task: job, input: null, output_format: "text", optional: false, tier: null, ...lists, ...more };
 }

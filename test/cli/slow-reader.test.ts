@@ -19,7 +19,7 @@ function talkative(): Run {
       return "done";
     },
   });
-  return orchestrate("talk", { workers: [worker], mode: "direct", model: scriptedModel({}) }) as unknown as Run;
+  return orchestrate("talk", { workers: [worker], mode: "direct", model: scriptedModel({}) });
 }
 
 /** A reader that takes nothing until told to, and what it was given by then. */

@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { WholeJob } from "../../prove/parts/stopping.mjs";
+import type * as Stopping from "../../prove/parts/stopping.mjs";
 
 const main = path.resolve(import.meta.dirname, "../../dist/cli/main.js");
 
 describe.skipIf(!existsSync(main))("a stopped process", () => {
-  let stopping: typeof import("../../prove/parts/stopping.mjs");
-  let whole: WholeJob;
+  let stopping: typeof Stopping;
+  let whole: Stopping.WholeJob;
   beforeAll(async () => {
     stopping = await import("../../prove/parts/stopping.mjs");
     whole = await stopping.playWhole();
