@@ -6,6 +6,8 @@ import { createActor } from "xstate";
 import { orchestrate } from "../../src/index.ts";
 import type { OrchestrateOptions } from "../../src/index.ts";
 import { memoryHost } from "../../src/host/memory.ts";
+import { runVariable } from "../../src/process/environment.ts";
+import { findMarked } from "../../src/process/marked.ts";
 import { prepareRun } from "../../src/run/prepare.ts";
 import { startHandle } from "../../src/run/run.ts";
 import { fakeClock } from "../host/helpers.ts";
@@ -94,6 +96,7 @@ describe("nothing of a run is left", () => {
     run.events.subscribe(() => {});
     run.deltas().subscribe(() => {});
     expect(await run.result).toMatchObject({ outcome: "complete" });
+    expect(await findMarked(runVariable, run.id)).toEqual([]);
   });
 
   it("after stop(), while a turn, a command and a wait are under way", async () => {
@@ -104,6 +107,7 @@ describe("nothing of a run is left", () => {
     await eventOf(run, "tool.started", ({ tool }) => tool === "bash");
     await eventOf(run, "turn.failed");
     await run.stop();
+    expect(await findMarked(runVariable, run.id)).toEqual([]);
   });
 
   it("after its signal, and after a start that failed", async () => {
