@@ -4,6 +4,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ReplaySubject } from "rxjs";
 import { EventLog } from "../../dist/run/event-log.js";
@@ -91,7 +92,7 @@ async function runEvents(events, store) {
     perform: async (_brief, { log }) => {
       for (let at = 0; at < events; at++) {
         log(`read file ${at} of the workspace`);
-        if (at % AT_ONCE === AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
+        if (at % AT_ONCE === AT_ONCE - 1) await setImmediate();
       }
       return "done";
     },
