@@ -27,6 +27,8 @@ const PLAN = {
 const COMMAND = "setsid sleep 300 >/dev/null 2>&1 & sleep 0.03; echo done > scratch.txt";
 /** What the answer of a command says that was ended by a signal. */
 const HIT = /\[ended by SIG[A-Z]+\]/;
+/** What a model is told of a command that was cut off. */
+const IN_DOUBT = "it is unknown whether it ran";
 /** Hears no request to end. */
 const STUBBORN = "trap '' TERM INT; setsid sleep 300 >/dev/null 2>&1 & sleep 300";
 
@@ -262,9 +264,10 @@ function answer(request, { turn }, { isHanging }) {
   return steps[turn - hitsIn(request)] ?? { content: [`Did ${label}.`] };
 }
 
-/** Commands whose answer says that a signal ended them: like any model, these ask for them once more. */
+/** Commands that a signal ended, or that may not have run: like any model, these ask for them once more. */
 function hitsIn({ messages }) {
-  return JSON.stringify(messages).split(HIT).length - 1;
+  const text = JSON.stringify(messages);
+  return text.split(HIT).length + text.split(IN_DOUBT).length - 2;
 }
 
 function call(tool, input) {

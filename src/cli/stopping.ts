@@ -33,7 +33,7 @@ export interface Telling {
 /** How long a clean stop waits for turns that are paid for. */
 const GRACE_MS = 10_000;
 /** How long the process may take to end by itself after the first and after the second signal. */
-const LEAVE_MS = { clean: 1_500, atOnce: 700 } as const;
+const LEAVE_MS = { clean: 1_500, atOnce: 500 } as const;
 
 /** S1, S2, S3. */
 export function stopOnSignals(

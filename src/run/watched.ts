@@ -51,7 +51,7 @@ export class Watched<T> extends Observable<T> {
   // The one place where rxjs makes what is piped; without it a watcher of that would not be guarded.
   // oxlint-disable-next-line typescript/no-deprecated -- internal to rxjs 7, public in its types; version 8 has another
   override lift<R>(operator?: Operator<T, R>): Observable<R> {
-    // oxlint-disable-next-line typescript/no-deprecated -- as above
+    // oxlint-disable-next-line typescript/no-deprecated -- the same, on the side of the base class
     return new Watched(super.lift(operator), this.#name);
   }
 }
