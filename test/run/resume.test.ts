@@ -68,7 +68,7 @@ describe("a run that is stopped", () => {
       expect(await readFile(path.join(workspace, "a.txt"), "utf8")).toBe("two\n");
       expect(await readFile(path.join(workspace, "b.md"), "utf8")).toBe("# b\n");
     }
-  }, 30_000);
+  }, 120_000);
 
   it("again and again loses nothing", async () => {
     const { workspace, store, model } = await begin();
