@@ -2,7 +2,7 @@
 //   E1  Memory grows by what events say, not by who watches: full chunks are kept as deflated JSON lines, only the
 //       youngest events as objects. A watcher is a place in the log, however slow it is.
 //   E2  A watcher is told of an event at once, synchronously, and of each exactly once.
-import { deflateRawSync, inflateRawSync } from "node:zlib";
+import process from "node:process";
 import { Observable } from "rxjs";
 import type { Subscriber } from "rxjs";
 import type { NumberedEvent, RunEvent } from "../protocol/run-event.ts";
@@ -53,7 +53,7 @@ export class EventLog {
   #seal(): void {
     const lines = this.#open.map((event) => JSON.stringify(event)).join("\n");
     // A copy: what zlib gives lies in a larger buffer.
-    this.#sealed.push(new Uint8Array(deflateRawSync(lines, { level: LEVEL })));
+    this.#sealed.push(new Uint8Array(zlib().deflateRawSync(lines, { level: LEVEL })));
     this.#open = [];
   }
 
@@ -111,7 +111,8 @@ export class EventLog {
     const sealed = this.#sealed[index];
     if (!sealed) return this.#open;
     // Events are plain JSON, so they come back as they were.
-    return inflateRawSync(sealed)
+    return zlib()
+      .inflateRawSync(sealed)
       .toString()
       .split("\n")
       .map((line) => JSON.parse(line) as NumberedEvent);
@@ -120,6 +121,9 @@ export class EventLog {
 
 /** Quick: events are alike, so that more effort saves little. */
 const LEVEL = 2;
+
+/** Loaded when the first chunk is full: short runs need none. */
+const zlib = () => process.getBuiltinModule("node:zlib");
 
 /** A promise, and the function that settles it. */
 function nextTime(): { readonly promise: Promise<void>; readonly come: () => void } {
