@@ -1,4 +1,4 @@
-// The command: npm run bench -- [overhead] [makespan] [cold] [host] [--quick] [--json]
+// The command: npm run bench -- [overhead] [makespan] [cold] [host] [long] [--quick] [--json]
 // Prints a table of each bench and one JSON line for each figure; with --json the lines only. Ends with 1 where a figure
 // that does not depend on the machine misses its target; the others depend on what runs beside, and are only marked.
 import { availableParallelism, loadavg } from "node:os";
@@ -10,6 +10,7 @@ const BENCHES = {
   makespan: () => import("./makespan-all.mjs"),
   cold: () => import("./cold.mjs"),
   host: () => import("./host.mjs"),
+  long: () => import("./long.mjs"),
 };
 
 const { values: options, positionals } = readArguments();
@@ -46,7 +47,7 @@ function readArguments() {
 }
 
 function fail(message) {
-  console.error(`${message}\nusage: npm run bench -- [overhead] [makespan] [cold] [host] [--quick] [--json]`);
+  console.error(`${message}\nusage: npm run bench -- [overhead] [makespan] [cold] [host] [long] [--quick] [--json]`);
   process.exit(2);
 }
 

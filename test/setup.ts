@@ -2,9 +2,16 @@
 // directory or a stubbed global would leak into the next file and nothing would tell.
 //   G1  After each file the shared world is put back as it was before it.
 //   G2  A file that left a difference fails, and the message names each difference.
+//   G3  Each file has a temporary folder of its own (TMPDIR), which must be empty at its end.
+import { mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import process from "node:process";
 import { afterAll, vi } from "vitest";
 
+const usualTemporary = process.env["TMPDIR"];
+const temporary = realpathSync(mkdtempSync(path.join(tmpdir(), "quatrain-tests-")));
+process.env["TMPDIR"] = temporary;
 const restoreTo = { ...process.env };
 const directory = process.cwd();
 
@@ -47,7 +54,7 @@ const before = new Map(Object.entries(watched).map(([name, owner]) => [name, slo
 
 // Registered first, therefore run last: after the file's own afterAll hooks.
 afterAll(() => {
-  const differences = [...clock(), ...workingDirectory(), ...environment(), ...globals()];
+  const differences = [...clock(), ...workingDirectory(), ...environment(), ...globals(), ...temporaryFolder()];
   if (differences.length > 0) {
     throw new Error(`This test file left the shared world changed (it was put back):\n  ${differences.join("\n  ")}`);
   }
@@ -84,6 +91,15 @@ function environment(): string[] {
     else process.env[name] = value;
   }
   return changed.map((name) => `the environment variable ${name} is not what it was`);
+}
+
+/** G3. Gone with all that is in it, and the usual one is back for the next file. */
+function temporaryFolder(): string[] {
+  const left = readdirSync(temporary).map((name) => `${name} was left in the temporary folder`);
+  rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
+  if (usualTemporary === undefined) Reflect.deleteProperty(process.env, "TMPDIR");
+  else process.env["TMPDIR"] = usualTemporary;
+  return left;
 }
 
 function globals(): string[] {

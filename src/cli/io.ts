@@ -28,6 +28,8 @@ export interface Io {
   now(): number;
   /** Calls back for every signal until the returned function is called. */
   onSignal(listener: (signal: EndSignal) => void): () => void;
+  /** Calls back after so long, unless the process has ended before or the returned function was called. */
+  later(ms: number, act: () => void): () => void;
   /** Ends the process at once. */
   leave(code: number): void;
 }
@@ -50,6 +52,10 @@ export function processIo(): Io {
       return () => {
         for (const name of names) process.off(name, listener);
       };
+    },
+    later(ms, act) {
+      const timer = setTimeout(act, ms).unref();
+      return () => clearTimeout(timer);
     },
     leave: (code) => process.exit(code),
   };

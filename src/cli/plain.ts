@@ -32,7 +32,8 @@ function remember(memory: PlainMemory, event: NumberedEvent): PlainMemory {
   if (event.type === "plan.accepted") {
     return { startedAt, workers: Object.fromEntries(event.tasks.map(({ id, worker }) => [id, safe(worker, 40)])) };
   }
-  if (event.type !== "task.started") return { ...memory, startedAt };
+  const isNews = event.type === "task.started" && memory.workers[event.task] !== safe(event.worker, 40);
+  if (!isNews) return startedAt === memory.startedAt ? memory : { ...memory, startedAt };
   return { startedAt, workers: { ...memory.workers, [event.task]: safe(event.worker, 40) } };
 }
 

@@ -1,6 +1,7 @@
 // Ways to show a run while it goes on: JSON lines, plain lines, or a view that repaints itself.
 import { createInterface } from "node:readline";
 import { unreachable } from "../core/unreachable.ts";
+import type { NumberedEvent } from "../protocol/run-event.ts";
 import type { Io } from "./io.ts";
 import { NO_MEMORY, plainLines } from "./plain.ts";
 import type { Reporter, ReporterKind, Reporting } from "./reporting.ts";
@@ -22,35 +23,48 @@ export async function openReporter(kind: ReporterKind, reporting: Reporting): Pr
 }
 
 /** Every event as one line. A resumed run tells only what is new: earlier lines were told by the process before. */
-function jsonReporter({ run, printer }: Reporting): Reporter {
-  const subscription = run.events.subscribe((event) => {
-    if (rowOf(event.seq) > run.replayedThrough) printer.line(JSON.stringify(event));
-  });
-  return { ask: () => Promise.resolve(null), notice: () => {}, close: async () => subscription.unsubscribe() };
+function jsonReporter(reporting: Reporting): Reporter {
+  const { run } = reporting;
+  const told = tell(reporting, (event) => (rowOf(event.seq) > run.replayedThrough ? [JSON.stringify(event)] : []));
+  return { ask: () => Promise.resolve(null), notice: () => {}, close: () => told };
 }
 
-function plainReporter({ io, run, printer }: Reporting): Reporter {
+function plainReporter(reporting: Reporting): Reporter {
+  const { io, run, printer } = reporting;
   let memory = NO_MEMORY;
   let old = 0;
-  const subscription = run.events.subscribe((event) => {
-    const told = plainLines(memory, event);
-    memory = told.memory;
+  const told = tell(reporting, (event) => {
+    const next = plainLines(memory, event);
+    memory = next.memory;
     if (rowOf(event.seq) <= run.replayedThrough) {
       old += 1;
-      return;
+      return [];
     }
-    if (old > 0) printer.line(`          [run] ${run.id} goes on after ${old} earlier events`);
+    const begin = old > 0 ? [`          [run] ${run.id} goes on after ${old} earlier events`] : [];
     old = 0;
-    for (const line of told.lines) printer.line(line);
+    return [...begin, ...next.lines];
   });
   return {
     async ask({ lines, question }, signal) {
+      // The events before it come first.
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
       for (const line of lines) printer.line(line);
       return askByLine(io, question, signal);
     },
     notice: (text) => printer.notice(text),
-    close: async () => subscription.unsubscribe(),
+    close: () => told,
   };
+}
+
+/** Prints the lines of every event as fast as they are read; the run waits for nobody. Ends with the run or its reader. */
+async function tell({ run, printer }: Reporting, linesOf: (event: NumberedEvent) => readonly string[]): Promise<void> {
+  for await (const event of run.events) {
+    for (const line of linesOf(event)) printer.line(line);
+    await printer.ready();
+    if (printer.isClosed) return;
+  }
 }
 
 /** Reads lines until one says y or n; null when the signal or the end of the input came first. */

@@ -13,7 +13,7 @@ export interface Reporter {
   ask(text: AskText, signal: AbortSignal): Promise<boolean | null>;
   /** Tells people something that is no event; not with `json`. */
   notice(text: string): void;
-  /** Ends the showing; what was shown stays. */
+  /** Ends the showing, once the run has ended and all was told; what was shown stays. */
   close(): Promise<void>;
 }
 

@@ -1,8 +1,6 @@
-// Watches over one run from its start to the exit code: shows it, passes questions on, reacts to signals, ends it.
-//   S1  The first signal stops the run cleanly (what is paid for may end), the second ends the process at once; either way
-//       the state is saved and the resume command is told.
-//   S2  A reader of stdout that has gone (EPIPE) stops the run cleanly, too: nobody would see what it spends.
-//   S3  With `json`, stdout carries JSON lines only and stderr nothing.
+// Watches over one run from its start to the exit code: shows it, passes questions on, stops it when told to, ends it.
+//   S1  With `json`, stdout carries JSON lines only and stderr nothing.
+//   S2  A run that stands still at the end tells the command that takes it up again.
 import { existsSync } from "node:fs";
 import { messageOf } from "../core/errors.ts";
 import type { RunContext } from "../machines/run-state.ts";
@@ -21,6 +19,7 @@ import type { Reporter, ReporterKind } from "./reporting.ts";
 import { resultLine } from "./result-line.ts";
 import { resumeCommand } from "./settings.ts";
 import type { Place } from "./settings.ts";
+import { stopOnSignals } from "./stopping.ts";
 import { summaryLines } from "./summary.ts";
 
 /** How a run is watched. */
@@ -38,9 +37,6 @@ export interface Watching {
   readonly planOnly?: "cancel" | "keep";
 }
 
-/** How long a clean stop waits for turns that are paid for. */
-const GRACE_MS = 10_000;
-
 /** Shows a run until it ends. Resolves to the exit code; never rejects for what happens to the run. */
 export async function superviseRun(run: Run, watching: Watching): Promise<number> {
   const { io, kind } = watching;
@@ -55,12 +51,13 @@ export async function superviseRun(run: Run, watching: Watching): Promise<number
   reporter = await openReporter(kind, { io, printer, run, onInterrupt: () => stopping.signal("SIGINT") });
   const asking = passQuestions(run, watching, reporter);
   const result = await run.result;
+  stopping.over();
   asking.close();
   await reporter.close();
   const ended = { run, result, watching, printer, signal: stopping.received() };
   const code = asking.planned ? concludePlan(ended, asking.planned) : await conclude(ended);
-  stopping.close();
   await printer.close();
+  stopping.close();
   return code;
 }
 
@@ -73,41 +70,6 @@ export function reporterKind(flags: { readonly json?: boolean; readonly plain?: 
 export function resultFolderOf(run: string, { store }: Pick<Place, "store">): string | null {
   const folder = resultTree({ state: store, run });
   return existsSync(folder) ? folder : null;
-}
-
-interface Stopping {
-  signal(signal: EndSignal): void;
-  received(): EndSignal | "EPIPE" | null;
-  close(): void;
-}
-
-interface Telling {
-  readonly printer: Printer;
-  /** A notice, in the way that fits how the run is shown. */
-  readonly say: (text: string) => void;
-}
-
-/** S1, S2. */
-function stopOnSignals(run: Run, { io, kind, place }: Watching, { printer, say }: Telling): Stopping {
-  let received: EndSignal | "EPIPE" | null = null;
-  const signal = (name: EndSignal): void => {
-    if (received === null || received === "EPIPE") {
-      received = name;
-      say(`quatrain: stopping; what runs gets ${GRACE_MS / 1000} s to end. Once more to stop at once.`);
-      void run.stop({ graceMs: GRACE_MS });
-      return;
-    }
-    if (kind !== "json")
-      printer.notice(`quatrain: stopped. The state is saved. Take it up again: ${resumeCommand(run.id, place)}`);
-    io.leave(SIGNAL_CODES[name]);
-  };
-  const off = io.onSignal(signal);
-  printer.whenClosed(() => {
-    received ??= "EPIPE";
-    say(`quatrain: nobody reads the output any more; the run is stopped. Take it up again: ${resumeCommand(run.id, place)}`);
-    void run.stop({ graceMs: GRACE_MS });
-  });
-  return { signal, received: () => received, close: off };
 }
 
 /** The questions of a run on their way to a person. */

@@ -25,6 +25,7 @@ import type { EventStream } from "./event-log.ts";
 import type { SharedOptions } from "./options.ts";
 import { resultOf } from "./result.ts";
 import type { RunResult } from "./result.ts";
+import { Watched } from "./watched.ts";
 import type { World } from "./world.ts";
 
 export type { RunResult, TaskResultOf } from "./result.ts";
@@ -36,7 +37,10 @@ export interface Run<W extends readonly Worker[] = readonly Worker[]> {
   readonly events: EventStream;
   /** Events up to this journal row were replayed from an earlier process; -1 for a fresh run. */
   readonly replayedThrough: number;
-  /** Pieces of running answers: of all conversations, of one task, or of `route`, `plan`, `synthesis`. Not recorded. */
+  /**
+   * Pieces of running answers: of all conversations, of one task, or of `route`, `plan`, `synthesis`. Not recorded, and
+   * nothing is kept for a watcher that comes late or that throws (it is dropped, see `events`).
+   */
   deltas(task?: string): Observable<TurnDelta>;
   /** Questions that are open now. */
   readonly asks: readonly Ask[];
@@ -70,6 +74,7 @@ export function startHandle(parts: RunParts, { asks, signal }: Pick<SharedOption
   const { id, host, world, actor } = parts;
   const log = new EventLog();
   const book = new LedgerBook({ models: modelsOf(actor) });
+  const deltas = new Watched(world.deltas, "run.deltas");
   const answer = typeof asks === "function" ? asks : undefined;
   let suspended: Failure | null = null;
   actor.on("*", (event) => {
@@ -98,7 +103,7 @@ export function startHandle(parts: RunParts, { asks, signal }: Pick<SharedOption
     events: log.stream,
     replayedThrough: parts.replayedThrough,
     deltas: (task) =>
-      world.deltas.pipe(
+      deltas.pipe(
         filter(({ conversation }) => task === undefined || conversation === task || conversation.startsWith(`${task}#`)),
       ),
     get asks() {

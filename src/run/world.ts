@@ -20,6 +20,7 @@ import type { PermissionRules } from "../protocol/command.ts";
 import type { TurnDelta } from "../protocol/turn.ts";
 import { fileArtifacts, memoryArtifacts } from "../store/artifacts.ts";
 import type { ArtifactStore } from "../store/artifacts.ts";
+import { removeHomesOf } from "../tools/home.ts";
 import { createToolbox } from "../tools/toolbox.ts";
 import { copyWorkspace } from "../workspace/copy-workspace.ts";
 import { noWorkspace } from "../workspace/no-workspace.ts";
@@ -33,7 +34,7 @@ export interface World {
   readonly workspace: WorkspacePort;
   readonly artifacts: ArtifactStore;
   readonly deltas: Observable<TurnDelta>;
-  /** Ends what commands of the run have left running, and the stream of deltas. */
+  /** Ends what commands of the run have left running, removes their homes, and ends the stream of deltas. */
   close(): Promise<void>;
   /** Versions that a journal is bound to. */
   readonly versions: Readonly<Record<string, string>>;
@@ -78,7 +79,9 @@ export function createWorld(options: WorldOptions): World {
   const machines = createMachines({ workers, ports, maxTasks, ...(policy ? { policy } : {}) });
   const close = async (): Promise<void> => {
     deltas.complete();
-    if (workspacePath !== null) await endProcessesOf(runId);
+    if (workspacePath === null) return;
+    await endProcessesOf(runId);
+    await removeHomesOf(runId);
   };
   const prompts = [routerPrompt, plannerPrompt, workerPrompt, synthesizerPrompt].map(({ version }) => version).join(" ");
   const bound = digestOf(stableStringify([workers.map(({ card }) => card), policy ?? null, maxTasks]));

@@ -1,13 +1,12 @@
 // bash: one command, one process group, one result. Not sandboxed yet: see the doc comment.
-import { mkdtemp, realpath, rm } from "node:fs/promises";
-import os from "node:os";
-import path from "node:path";
+import { realpath } from "node:fs/promises";
 import { z } from "zod";
 import { cleanEnvironment } from "../process/environment.ts";
 import { defaultOutputCap } from "../process/output.ts";
 import { runProcess } from "../process/run-process.ts";
 import type { ProcessResult } from "../process/run-process.ts";
 import { defineTool, errorResult } from "./define-tool.ts";
+import { withHome } from "./home.ts";
 import type { Tool, ToolEnvironment, ToolResult } from "./port.ts";
 
 /** Limits of the bash tool. */
@@ -43,21 +42,12 @@ export function bashTool(options: BashOptions = {}): Tool {
       if (environment.root === "") return errorResult("bash: this run has no workspace to run commands in");
       if (input.command.includes("\0")) return errorResult("bash: the command contains a null character");
       const timeoutMs = input.timeout_ms ?? Math.min(options.timeoutMs ?? 120_000, longestMs);
-      const result = await withHome(environment, (home) => execute(input.command, { environment, home, timeoutMs, options }));
+      const act = (home: string): Promise<ProcessResult> => execute(input.command, { environment, home, timeoutMs, options });
+      const result = environment.home === undefined ? await withHome(environment.runId, act) : await act(environment.home);
       if (result.aborted) environment.signal.throwIfAborted();
       return resultOf(result, timeoutMs);
     },
   });
-}
-
-async function withHome<T>(environment: ToolEnvironment, act: (home: string) => Promise<T>): Promise<T> {
-  if (environment.home !== undefined) return act(environment.home);
-  const home = await mkdtemp(path.join(os.tmpdir(), "quatrain-home-"));
-  try {
-    return await act(home);
-  } finally {
-    await rm(home, { recursive: true, force: true });
-  }
 }
 
 interface Execution {

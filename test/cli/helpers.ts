@@ -65,6 +65,10 @@ export function call(argv: readonly string[], options: CallOptions = {}): Called
       signals.on("signal", listener);
       return () => void signals.off("signal", listener);
     },
+    later: (ms, act) => {
+      const timer = setTimeout(act, ms).unref();
+      return () => clearTimeout(timer);
+    },
     leave: (code) => void left.push(code),
   };
   return {

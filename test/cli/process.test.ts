@@ -25,14 +25,17 @@ interface Ended {
   readonly stderr: string;
 }
 
+type OnChild = (child: ReturnType<typeof spawn>) => void;
+
 /** Starts the built command line; `whenSaid` is called once, when stdout holds the text. */
 async function start(
   argv: readonly string[],
-  more: { readonly said?: string; readonly then?: (child: ReturnType<typeof spawn>) => void } = {},
+  more: { readonly said?: string; readonly then?: OnChild; readonly begun?: OnChild } = {},
 ): Promise<Ended> {
   const directory = await places.make();
   const env = { PATH: process.env["PATH"] ?? "", HOME: directory, ANTHROPIC_API_KEY: "test-key", ANTHROPIC_BASE_URL: server.url };
   const child = spawn(process.execPath, [main, ...argv], { cwd: directory, env, stdio: ["ignore", "pipe", "pipe"] });
+  more.begun?.(child);
   const texts = { stdout: "", stderr: "" };
   let { then } = more;
   child.stdout.on("data", (chunk: Buffer) => {
@@ -63,6 +66,11 @@ describe.skipIf(!existsSync(main))("the process", () => {
     });
     expect(run.stdout).toMatch(/Take it up again: quatrain resume r-\w+\n$/);
     expect(run.code).toBe(143);
+  });
+
+  it("ends quietly with 141 when nobody reads its help", async () => {
+    const help = await start(["--help"], { begun: (child) => child.stdout?.destroy() });
+    expect([help.code, help.stderr]).toEqual([141, ""]);
   });
 
   it("ends quietly with 141 when the reader of a JSON run goes away", async () => {

@@ -233,10 +233,11 @@ describe("signals and broken pipes", () => {
     await vi.waitUntil(() => server.requests.some(({ status }) => status === null), { interval: 2 });
     called.signal("SIGTERM");
     called.signal("SIGTERM");
-    expect(called.left).toEqual([143]);
-    expect(called.stderr()).toContain("The state is saved. Take it up again: quatrain resume r-");
-    models.release();
     expect(await called.code).toBe(143);
+    expect(called.stderr()).toContain("stopping at once; the state is saved.");
+    expect(called.stdout()).toMatch(/Take it up again: quatrain resume r-\w+\n/);
+    expect(called.left).toEqual([]);
+    models.release();
   });
 
   it("stops the run when nobody reads its output any more", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { askText } from "../../src/cli/ask-text.ts";
 import { layout } from "../../src/cli/live/layout.ts";
 import type { ViewModel, ViewRow } from "../../src/cli/live/view-model.ts";
+import { Sayings } from "../../src/cli/live/sayings.ts";
 import { viewModel } from "../../src/cli/live/view-model.ts";
 import { detailOf, NOTHING_SEEN, seeEvent } from "../../src/cli/live/view-state.ts";
 import type { ViewState } from "../../src/cli/live/view-state.ts";
@@ -159,6 +160,57 @@ describe("the view model", () => {
       layout(viewModel(fold(...EVERY_EVENT.slice(0, at + 1)), context, 1), { columns: 100, rows: 30 }),
     );
     expect(lines.filter(({ text }) => UNSAFE.test(text))).toEqual([]);
+  });
+});
+
+describe("many tasks", () => {
+  it("are all remembered, each with its latest", () => {
+    const ids = Array.from({ length: 300 }, (_, at) => `t${at + 1}`);
+    const seen = fold(
+      ...ids.map((id) => event("task.started", { task: id, attempt: 1 })),
+      ...ids.map((id) => event("task.finished", { task: id, summary: `did ${id}` })),
+    );
+    expect(ids.map((id) => detailOf(seen, id))).toEqual(
+      ids.map((id) => expect.objectContaining({ attempt: 1, summary: `did ${id}`, state: "starting" }) as unknown),
+    );
+    expect(Object.keys(seen.latest).length).toBeLessThanOrEqual(64);
+  });
+});
+
+describe("what models are saying", () => {
+  const piece = (conversation: string, text: string, kind = "text") => ({ conversation, text, kind });
+
+  it("is kept to its last characters, however much comes, and goes when the answer is there", () => {
+    const sayings = new Sayings();
+    expect(sayings.take()).toBe(null);
+    for (let at = 0; at < 10_000; at++) sayings.hear(piece("t1#1", `word ${at} `));
+    sayings.hear(piece("plan", "x".repeat(1_000_000)));
+    sayings.hear(piece("t2#1", "hidden", "thinking"));
+    const said = sayings.take() ?? {};
+    expect(Object.keys(said)).toEqual(["t1#1", "plan"]);
+    expect(said["t1#1"]).toMatch(/word 9998 word 9999 $/);
+    expect(Object.values(said).every((text) => text.length <= 120)).toBe(true);
+    expect(sayings.take()).toBe(null);
+    sayings.end("t1#1");
+    sayings.end("t1#1");
+    expect(sayings.take()).toEqual({ plan: "x".repeat(120) });
+  });
+
+  it("is kept of a few conversations only", () => {
+    const sayings = new Sayings();
+    for (let at = 0; at < 1_000; at++) sayings.hear(piece(`t${at}#1`, "a"));
+    expect(Object.keys(sayings.take() ?? {})).toHaveLength(64);
+  });
+
+  it("stands behind what its task does, as plain text, its end last", () => {
+    const context = contextOf(DIAMOND, (queue) => startReady({ ...queue, concurrency: 1 }, DIAMOND, 1_000).queue);
+    const seen = {
+      ...fold(event("task.started", { task: "t1", attempt: 1 })),
+      saying: { "t1#1": `${HOSTILE} and then the tests` },
+    };
+    const [row] = viewModel(seen, context, 2_000).rows;
+    expect(row?.doing).toMatch(/^worker:t1#1 starting: ….*and then the tests$/);
+    expect(row?.doing).not.toMatch(UNSAFE);
   });
 });
 

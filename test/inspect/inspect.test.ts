@@ -28,15 +28,15 @@ const canary = "canary-of-the-inspector-5d1f";
 async function watch(): Promise<readonly string[]> {
   await using server = await listen();
   const inspector = await statelyInspector({ url: server.url, secrets: [canary] });
-  const run = kept(
-    orchestrate(`add a page (never show ${canary})`, {
-      workspace: await folder(),
-      model: fixedModel({ ...threeTasks, t1: `The key is ${canary}.` }),
-      inspect: inspector.inspect,
-    }),
-  );
+  let clean = (): Promise<void> => Promise.resolve();
+  const run = orchestrate(`add a page (never show ${canary})`, {
+    workspace: await folder((cleaning) => (clean = cleaning)),
+    model: fixedModel({ ...threeTasks, t1: `The key is ${canary}.` }),
+    inspect: inspector.inspect,
+  });
   const { outcome } = await run.result;
   await inspector.close();
+  await clean();
   // Its task wrote nothing, so it is a failure: as good to watch as any.
   expect(outcome).not.toBe("suspended");
   await new Promise((resolve) => {

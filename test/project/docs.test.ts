@@ -41,10 +41,13 @@ describe("the documents", () => {
 
   it.each(fences.filter((fence) => fence.marks.includes("run")))("$document:$line runs", async (fence) => {
     const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+    // What a document leaves in the temporary folder goes away with the scratch.
+    vi.stubEnv("TMPDIR", scratch);
     try {
       await import(/* @vite-ignore */ pathToFileURL(write("run", fence)).href);
     } finally {
       log.mockRestore();
+      vi.unstubAllEnvs();
     }
   });
 

@@ -3,7 +3,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach } from "vitest";
+import { onTestFinished } from "vitest";
 import { from, map } from "rxjs";
 import { z } from "zod";
 import { DEFAULT_TABLE } from "../../src/core/policy.ts";
@@ -18,25 +18,17 @@ import type { ScriptedAnswer } from "../../src/testing/scripted-model.ts";
 import { scriptedOutcome } from "../../src/testing/scripted-model.ts";
 import { defineWorker } from "../../src/workers/define-worker.ts";
 
-const folders: string[] = [];
-const runs: Pick<Run, "stop">[] = [];
-
-afterEach(async () => {
-  await Promise.all(runs.splice(0).map((run) => run.stop()));
-  await Promise.all(folders.splice(0).map((one) => rm(one, { recursive: true, force: true })));
-});
-
-/** A folder with one file, `a.txt`, removed after the test. */
-export async function folder(): Promise<string> {
+/** A folder with one file, `a.txt`, removed after the test and what was begun in it (`whenOver`: at another time). */
+export async function folder(whenOver: (clean: () => Promise<void>) => void = onTestFinished): Promise<string> {
   const made = await mkdtemp(path.join(tmpdir(), "quatrain-"));
-  folders.push(made);
+  whenOver(() => rm(made, { recursive: true, force: true, maxRetries: 3 }));
   await writeFile(path.join(made, "a.txt"), "one\n");
   return made;
 }
 
 /** Stops the run after the test, whatever became of it. */
 export function kept<R extends Pick<Run, "stop">>(run: R): R {
-  runs.push(run);
+  onTestFinished(() => run.stop());
   return run;
 }
 

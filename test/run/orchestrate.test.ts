@@ -1,21 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { listRuns, openRun, orchestrate } from "../../src/index.ts";
 import { scriptedModel } from "../../src/testing/scripted-model.ts";
 import type { Script } from "../../src/testing/scripted-model.ts";
-
-const folders: string[] = [];
-async function folder(): Promise<string> {
-  const made = await mkdtemp(path.join(tmpdir(), "quatrain-"));
-  folders.push(made);
-  await writeFile(path.join(made, "a.txt"), "one\n");
-  return made;
-}
-afterEach(async () => {
-  await Promise.all(folders.splice(0).map((one) => rm(one, { recursive: true, force: true })));
-});
+import { folder } from "./helpers.ts";
 
 const scripts: Record<string, Script> = {
   route: { json: { mode: "orchestrate", worker: null, reason: "two domains" } },

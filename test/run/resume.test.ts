@@ -25,8 +25,8 @@ async function after(run: Pick<Run, "events">, count: number): Promise<void> {
   for await (const _event of run.events) if (++seen === count) return;
 }
 
-const begin = async () => {
-  const workspace = await folder();
+const begin = async (whenOver?: Parameters<typeof folder>[0]) => {
+  const workspace = await folder(whenOver);
   const model = fixedModel(threeTasks);
   return { workspace, store: path.join(workspace, ".quatrain"), model };
 };
@@ -34,10 +34,12 @@ const begin = async () => {
 describe("a run that is stopped", () => {
   let whole: { readonly events: readonly NumberedEvent[]; readonly answer: string; readonly files: unknown };
   beforeAll(async () => {
-    const { workspace, model } = await begin();
+    let clean = (): Promise<void> => Promise.resolve();
+    const { workspace, model } = await begin((cleaning) => (clean = cleaning));
     const run = orchestrate("go", { workspace, model, id: "whole" });
     const { answer, files } = await run.result;
     whole = { events: await eventsOf(run), answer, files };
+    return clean;
   });
 
   it("right after any of its events, and opened again, gives the same files and answer and pays no turn twice", async () => {
@@ -70,7 +72,7 @@ describe("a run that is stopped", () => {
       expect(await readFile(path.join(workspace, "a.txt"), "utf8")).toBe("two\n");
       expect(await readFile(path.join(workspace, "b.md"), "utf8")).toBe("# b\n");
     }
-  }, 30_000);
+  }, 120_000);
 
   it("again and again loses nothing", async () => {
     const { workspace, store, model } = await begin();

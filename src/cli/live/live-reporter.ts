@@ -2,16 +2,20 @@
 //   V1  Nothing is painted after `close`; the view itself disappears then, since the summary follows in its place.
 import { createElement } from "react";
 import { render } from "ink";
+import type { Subscription } from "rxjs";
 import type { AskText } from "../ask-text.ts";
 import { mayColor } from "../io.ts";
 import type { Reporter, Reporting } from "../reporting.ts";
 import { LiveView } from "./live-view.tsx";
+import { Sayings } from "./sayings.ts";
 import { viewModel } from "./view-model.ts";
 import { NOTHING_SEEN, seeEvent } from "./view-state.ts";
 
 /** Shortest time between two repaints, and the longest while nothing happens, so that times go on. */
 const REPAINT_MS = 100;
 const TICK_MS = 1_000;
+/** Shortest time between two looks at what models are saying: four a second. */
+const SAYING_MS = 250;
 
 /** Starts the live view of a run. */
 export function liveReporter(reporting: Reporting): Reporter {
@@ -22,10 +26,12 @@ class LiveReporter implements Reporter {
   readonly #reporting: Reporting;
   readonly #screen: ReturnType<typeof render>;
   readonly #timer: ReturnType<typeof setInterval>;
-  readonly #subscription: { unsubscribe(): void };
+  readonly #subscription: Subscription;
+  readonly #sayings = new Sayings();
   #seen = NOTHING_SEEN;
   #changed = true;
   #paintedAt = 0;
+  #heardAt = 0;
   #isOver = false;
   #printed: readonly string[] = [];
   #question: string | null = null;
@@ -37,7 +43,9 @@ class LiveReporter implements Reporter {
     this.#subscription = reporting.run.events.subscribe((event) => {
       this.#seen = seeEvent(this.#seen, event);
       this.#changed = true;
+      if (event.type === "turn.completed" || event.type === "turn.failed") this.#sayings.end(event.conversation);
     });
+    this.#subscription.add(reporting.run.deltas().subscribe((delta) => this.#sayings.hear(delta)));
     const options = { exitOnCtrlC: false, patchConsole: false, maxFps: 1_000 / REPAINT_MS, interactive: true };
     this.#screen = render(this.#frame(), { stdout, stdin, stderr, ...options });
     this.#timer = setInterval(() => this.#tick(), REPAINT_MS);
@@ -76,10 +84,20 @@ class LiveReporter implements Reporter {
 
   #tick(): void {
     const now = this.#reporting.io.now();
+    this.#listen(now);
     if (!this.#changed && now - this.#paintedAt < TICK_MS) return;
     this.#changed = false;
     this.#paintedAt = now;
     this.#screen.rerender(this.#frame());
+  }
+
+  #listen(now: number): void {
+    if (now - this.#heardAt < SAYING_MS) return;
+    this.#heardAt = now;
+    const saying = this.#sayings.take();
+    if (!saying) return;
+    this.#seen = { ...this.#seen, saying };
+    this.#changed = true;
   }
 
   #show(question: string | null, lines: readonly string[]): void {

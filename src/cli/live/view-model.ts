@@ -1,7 +1,7 @@
 // The live view as data: what each line says, most urgent first. Pure: made from the fold of the events, the
 // orchestrator's context and a moment.
 import { rootCause } from "../../core/failure.ts";
-import { taskIndex, workerActorId } from "../../core/ids.ts";
+import { attemptId, taskIndex, workerActorId } from "../../core/ids.ts";
 import { unreachable } from "../../core/unreachable.ts";
 import type { RunContext } from "../../machines/run-state.ts";
 import { isSettledStatus } from "../../queue/state.ts";
@@ -110,7 +110,7 @@ function taskDoing(task: TaskState, detail: Detail, scene: Scene): string {
   const why = task.failure ?? detail.failure;
   switch (task.status) {
     case "running":
-      return `${workerActorId(task.id, task.attempts)} ${detail.state || "starting"}${stepText(detail, scene.now)}`;
+      return `${workerActorId(task.id, task.attempts)} ${detail.state || "starting"}${stepText(detail, scene.now)}${sayingText(scene.seen, attemptId(task.id, task.attempts))}`;
     case "retrying":
       return `attempt ${task.attempts} failed (${why?.code ?? "unknown"}), again ${inTime(task.wakeAt, scene.now)}`;
     case "asking":
@@ -136,6 +136,15 @@ function stepText({ doing }: Detail, now: number): string {
   return ` › ${safe(doing.step, 60)}${doing.until === null ? "" : ` ${inTime(doing.until, now)}`}`;
 }
 
+/** The end of what it is saying, such as `: …and then the tests`. */
+function sayingText({ saying }: ViewState, conversation: string): string {
+  const said = Object.hasOwn(saying, conversation) ? safe(saying[conversation] ?? "", 200) : "";
+  return said === "" ? "" : `: …${Array.from(said).slice(-MOST_SAID).join("")}`;
+}
+
+/** Most characters shown of what is being said. */
+const MOST_SAID = 40;
+
 const isFull = ({ queue }: RunContext): boolean => queue !== null && queue.counts.running >= queue.concurrency;
 
 function blockers(task: TaskState, { plan, queue }: RunContext): readonly string[] {
@@ -156,7 +165,7 @@ function ownRows(seen: ViewState, now: number): readonly ViewRow[] {
       status: "running",
       worker: "orchestrator",
       label: seen.talking,
-      doing: `${seen.talking}${stepText(detail, now)}`,
+      doing: `${seen.talking}${stepText(detail, now)}${sayingText(seen, seen.talking)}`,
       effort,
     },
   ];

@@ -38,14 +38,21 @@ export interface ViewState {
   readonly endedAt: number | null;
   readonly failure: Failure | null;
   readonly outcome: string | null;
-  /** By task id (`t3`) and by name of the run's own conversations (`route`, `plan`, `synthesis`). */
+  /** By task id (`t3`) and by name of the run's own conversations (`route`, `plan`, `synthesis`); see `detailOf`. */
   readonly details: Readonly<Record<string, Detail>>;
+  /** Those that changed lately win over `details`: a few, so that an event costs little however many tasks there are. */
+  readonly latest: Readonly<Record<string, Detail>>;
   readonly tokens: number;
   readonly usd: number;
   readonly conflicts: number;
   /** The run's own conversation that is alive. */
   readonly talking: string | null;
+  /** The ends of running answers, by conversation. No event tells them: whoever watches deltas puts them here. */
+  readonly saying: Readonly<Record<string, string>>;
 }
+
+/** Most details that are copied for every event. */
+const MOST_LATEST = 64;
 
 const NO_DETAIL: Detail = {
   state: "",
@@ -72,15 +79,19 @@ export const NOTHING_SEEN: ViewState = {
   failure: null,
   outcome: null,
   details: {},
+  latest: {},
   tokens: 0,
   usd: 0,
   conflicts: 0,
   talking: null,
+  saying: {},
 };
 
 /** What is known of a task or conversation; nothing of unknown ones. */
-export const detailOf = ({ details }: ViewState, name: string): Detail =>
-  Object.hasOwn(details, name) ? (details[name] ?? NO_DETAIL) : NO_DETAIL;
+export function detailOf({ details, latest }: ViewState, name: string): Detail {
+  const found = Object.hasOwn(latest, name) ? latest : details;
+  return Object.hasOwn(found, name) ? (found[name] ?? NO_DETAIL) : NO_DETAIL;
+}
 
 /** Takes one event in. */
 export function seeEvent(seen: ViewState, event: NumberedEvent): ViewState {
@@ -209,5 +220,7 @@ function spend(
 }
 
 function change(seen: ViewState, name: string, more: Partial<Detail>): ViewState {
-  return { ...seen, details: { ...seen.details, [name]: { ...detailOf(seen, name), ...more } } };
+  const latest = { ...seen.latest, [name]: { ...detailOf(seen, name), ...more } };
+  if (Object.keys(latest).length <= MOST_LATEST) return { ...seen, latest };
+  return { ...seen, details: { ...seen.details, ...latest }, latest: {} };
 }
