@@ -20,6 +20,7 @@ export type {
   EffectPart,
   EffectSchema,
   EffectSpec,
+  HostSlept,
   Settled,
 } from "./port.ts";
 

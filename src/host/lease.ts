@@ -18,6 +18,8 @@ export interface LeaseOptions {
 /** A held lease. */
 export class Lease {
   readonly epoch: number;
+  /** Wall-clock ms at which the owner before was last seen alive; undefined when there was none. */
+  readonly aliveAt: number | undefined;
   readonly #options: LeaseOptions;
   readonly #renew: StatementSync;
   readonly #release: StatementSync;
@@ -25,9 +27,9 @@ export class Lease {
   /** Takes the lease of a run. Throws HostError `LeaseHeld`. */
   constructor(database: DatabaseSync, options: LeaseOptions) {
     this.#options = options;
-    this.epoch = transaction(database, () => take(database, options));
+    ({ epoch: this.epoch, aliveAt: this.aliveAt } = transaction(database, () => take(database, options)));
     this.#renew = database.prepare("UPDATE host_leases SET until = ? WHERE run = ? AND epoch = ?");
-    this.#release = database.prepare("UPDATE host_leases SET until = 0 WHERE run = ? AND epoch = ?");
+    this.#release = database.prepare("UPDATE host_leases SET owner = '', until = ? WHERE run = ? AND epoch = ?");
   }
 
   /** Holds on for another term. Throws HostError `LeaseLost` (L2). */
@@ -37,7 +39,7 @@ export class Lease {
   }
 
   release(): void {
-    this.#release.run(this.#options.run, this.epoch);
+    this.#release.run(this.#options.now(), this.#options.run, this.epoch);
   }
 }
 
@@ -54,12 +56,12 @@ export function ownerOfThisProcess(): string {
   return `${builtin("node:os").hostname()}:${process.pid}:${Math.round(performance.timeOrigin)}`;
 }
 
-/** L1; inside a transaction. */
-function take(database: DatabaseSync, { run, owner, leaseMs, now }: LeaseOptions): number {
+/** L1; inside a transaction. A lease that was given back has no owner. */
+function take(database: DatabaseSync, { run, owner, leaseMs, now }: LeaseOptions): Pick<Lease, "epoch" | "aliveAt"> {
   const held = database.prepare("SELECT owner, epoch, until FROM host_leases WHERE run = ?").get(run);
   const until = Number(held?.["until"] ?? 0);
   const holder = String(held?.["owner"] ?? "");
-  if (until > now() && !isDead(holder)) {
+  if (until > now() && holder !== "" && !isDead(holder)) {
     throw new HostError(
       "LeaseHeld",
       `Run "${run}" is owned by ${holder} until ${new Date(until).toISOString()}. Wait, stop that process, or send the run a command with openInbox().`,
@@ -67,7 +69,7 @@ function take(database: DatabaseSync, { run, owner, leaseMs, now }: LeaseOptions
   }
   const epoch = Number(held?.["epoch"] ?? 0) + 1;
   database.prepare("INSERT OR REPLACE INTO host_leases VALUES (?, ?, ?, ?)").run(run, owner, epoch, now() + leaseMs);
-  return epoch;
+  return { epoch, aliveAt: held && Math.min(until, now()) };
 }
 
 /** True for an owner `host:pid:start` on this machine whose process is gone. Other owners count as alive. */

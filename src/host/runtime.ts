@@ -5,7 +5,7 @@
 //   R3  Perform functions are never called inside a delivery.
 //   R4  After the end nothing is written, delivered, begun or waited for.
 import type { AnyActorRef } from "xstate";
-import { type Arrival, intentRow, rowOf } from "./arrivals.ts";
+import { type Arrival, type Due, intentRow, rowOf } from "./arrivals.ts";
 import { Closer } from "./closer.ts";
 import type { StartedEffect } from "./entry.ts";
 import { HostError } from "./errors.ts";
@@ -20,6 +20,9 @@ import { RowLog } from "./row-log.ts";
 import type { EffectHost, RunHead, RuntimeOptions } from "./runtime-port.ts";
 import { Tree } from "./tree.ts";
 import { failure, thrownOutcome } from "./values.ts";
+
+/** Shorter stretches without the run are not told: a busy machine and a quick restart are no gap. */
+const GAP_MS = 30_000;
 
 /** Journal, delivery and effects of one actor tree. */
 export class Runtime implements EffectHost {
@@ -153,6 +156,13 @@ export class Runtime implements EffectHost {
     this.#options.wake();
   }
 
+  /** The clock has jumped by `ms` while the run was live: told before anything that became due meanwhile. */
+  jumped(ms: number): void {
+    if (ms <= GAP_MS || this.#ended || this.#phase !== "live" || this.#tree.status !== "active") return;
+    this.#queue.unshift({ kind: "gap", ms });
+    this.#options.wake();
+  }
+
   /** The inbox has a new command. */
   mail(): void {
     this.#hasMail = true;
@@ -222,8 +232,16 @@ export class Runtime implements EffectHost {
       this.#phase = "live";
       this.machineClock.arm();
       this.#mustRecover = true;
+      this.#tellAbsence();
     }
     this.#hasMail = true;
+  }
+
+  /** Nobody had the run open since its last row, or since its last owner was seen alive. */
+  #tellAbsence(): void {
+    const { journal, now } = this.#options;
+    const ms = now() - Math.max(this.#at, journal.aliveAt ?? this.#at);
+    if (ms > GAP_MS && this.#tree.status === "active") this.#queue.unshift({ kind: "gap", ms });
   }
 
   #replay(row: Row): void {
@@ -293,7 +311,7 @@ export class Runtime implements EffectHost {
     for (const entry of taken) this.#performer.begin(entry);
   }
 
-  #arrive(arrival: Arrival, fired: boolean): void {
+  #arrive(arrival: Due, fired: boolean): void {
     if (this.#ended) return;
     if (this.#options.arrive) this.#options.arrive(arrival, fired);
     else this.enqueue(arrival);

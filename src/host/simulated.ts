@@ -43,6 +43,11 @@ export interface SimulatedHost extends Host {
   readonly journal: Journal;
   /** Runs until the end, a crash, or until nothing is left to come. */
   run(): Promise<SimulatedEnd>;
+  /**
+   * The machine sleeps for `ms`: the wall clock jumps and nothing happens meanwhile. Above 30 s the run is told, by the
+   * event `host.slept`. To sleep in the middle of a run, call it from `clock.setTimeout`.
+   */
+  sleep(ms: number): void;
   /** `at`: virtual ms at which the command is sent. @default now */
   send(command: Command, options?: SendOptions & { readonly at?: number }): void;
 }
@@ -112,6 +117,11 @@ class Simulation extends RunHost implements SimulatedHost {
   /** Without grace: time stands still outside `run()`. */
   override async close(): Promise<void> {
     await super.close();
+  }
+
+  sleep(ms: number): void {
+    this.#time.now += Math.max(0, ms);
+    this.#simulated.jumped(ms);
   }
 
   async run(): Promise<SimulatedEnd> {

@@ -30,6 +30,10 @@ export class SqliteJournal implements Journal {
     this.#inbox = new InboxTable(parts.database, parts.run);
   }
 
+  get aliveAt(): number | undefined {
+    return this.#parts.lease.aliveAt;
+  }
+
   read(): readonly Row[] {
     return this.#guarded(() => this.#rows.read());
   }
