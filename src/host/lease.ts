@@ -3,7 +3,8 @@
 //   L2  An owner that finds another epoch stops: it writes nothing more.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { HostError } from "./errors.ts";
-import { builtin, transaction } from "./sqlite-file.ts";
+import { isDead } from "./owner.ts";
+import { transaction } from "./sqlite-file.ts";
 
 /** What a lease is about. */
 export interface LeaseOptions {
@@ -51,11 +52,6 @@ export function leaseLost(run: string): HostError {
   );
 }
 
-/** This process, as `host:pid:start`. */
-export function ownerOfThisProcess(): string {
-  return `${builtin("node:os").hostname()}:${process.pid}:${Math.round(performance.timeOrigin)}`;
-}
-
 /** L1; inside a transaction. A lease that was given back has no owner. */
 function take(database: DatabaseSync, { run, owner, leaseMs, now }: LeaseOptions): Pick<Lease, "epoch" | "aliveAt"> {
   const held = database.prepare("SELECT owner, epoch, until FROM host_leases WHERE run = ?").get(run);
@@ -70,17 +66,4 @@ function take(database: DatabaseSync, { run, owner, leaseMs, now }: LeaseOptions
   const epoch = Number(held?.["epoch"] ?? 0) + 1;
   database.prepare("INSERT OR REPLACE INTO host_leases VALUES (?, ?, ?, ?)").run(run, owner, epoch, now() + leaseMs);
   return { epoch, aliveAt: held && Math.min(until, now()) };
-}
-
-/** True for an owner `host:pid:start` on this machine whose process is gone. Other owners count as alive. */
-function isDead(owner: string): boolean {
-  const [, host, pid, start] = /^(.+):(\d+):(\d+)$/.exec(owner) ?? [];
-  if (host !== builtin("node:os").hostname()) return false;
-  if (Number(pid) === process.pid) return start !== String(Math.round(performance.timeOrigin));
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ESRCH";
-  }
 }
