@@ -49,7 +49,8 @@ export interface Journal {
   readonly durable: boolean;
   /** Wall-clock ms at which an owner of the run was last seen alive before this one. @default the time of the last row */
   readonly aliveAt?: number | undefined;
-  read(): readonly Row[];
+  /** All rows in order, one at a time; may be asked again. */
+  read(): Iterable<Row>;
   /** One transaction, durable on return. Takes the inbox entries named by command rows out of the inbox. */
   append(rows: readonly Row[]): void;
   /** Durable on return. Without an id the journal makes one. False: the id is known already and nothing was added. */

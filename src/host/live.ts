@@ -26,6 +26,8 @@ export interface LiveOptions {
   readonly journal: Journal;
   readonly clock: HostClock;
   readonly strict: boolean;
+  /** See RuntimeOptions. @default false */
+  readonly rests?: boolean;
 }
 
 /** A runtime that runs by itself. */
@@ -54,18 +56,19 @@ class Driver implements Live {
   #stopTicking: (() => void) | undefined;
   #idle: (() => void)[] = [];
 
-  constructor({ journal, clock, strict }: LiveOptions) {
+  constructor({ journal, clock, strict, rests = false }: LiveOptions) {
     this.#base = clock;
     this.clock = heapClock(this.#timers, () => clock.now(), this.#wake);
     this.runtime = new Runtime({
       journal,
       strict,
+      rests,
       timers: this.#timers,
       now: () => clock.now(),
       clock: this.clock,
       wake: this.#wake,
     });
-    this.#ticks = strict;
+    this.#ticks = strict && !rests;
     this.runtime.onEnd(() => {
       this.#disarm();
       this.#stopTicking?.();

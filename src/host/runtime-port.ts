@@ -22,6 +22,8 @@ export interface RuntimeOptions {
   readonly wake: () => void;
   /** True: broken rules end the run (hosts). False: they only throw (no host at all). */
   readonly strict: boolean;
+  /** True: it replays its journal and then rests: it delivers, writes and performs nothing of its own. @default false */
+  readonly rests?: boolean;
   /** Keeps an arrival until the driver gives it to `enqueue`. `fired`: it is a timer that is due. @default enqueued at once */
   readonly arrive?: (arrival: Due, fired: boolean) => void;
   /** An effect that is being performed, or whose outcome the driver keeps, was stopped. */
@@ -35,5 +37,6 @@ export interface RuntimeOptions {
 /** What `attach` found out about the run. */
 export interface RunHead {
   readonly body: HeadBody;
-  readonly recorded: readonly Row[];
+  /** Row 1, where there is one: the journal is replayed. */
+  readonly first: Row | undefined;
 }

@@ -36,7 +36,7 @@ export class Runtime implements EffectHost {
   readonly #log: RowLog;
   #head: RunHead | undefined;
   #queue: Arrival[] = [];
-  #phase: "new" | "replaying" | "live" = "new";
+  #phase: "new" | "replaying" | "live" | "resting" = "new";
   #delivering = false;
   #mustRecover = false;
   #hasMail = false;
@@ -84,9 +84,9 @@ export class Runtime implements EffectHost {
     return this.#options.journal.durable;
   }
 
-  /** Also true before the first step of a run that has rows. */
+  /** Also true before the first step of a run that has rows, and for ever where it rests. */
   get replaying(): boolean {
-    return this.#phase === "replaying" || (this.#phase === "new" && (this.#head?.recorded.length ?? 0) > 0);
+    return this.#phase === "new" ? this.#head?.first !== undefined : this.#phase !== "live";
   }
 
   get seq(): number {
@@ -104,7 +104,8 @@ export class Runtime implements EffectHost {
 
   /** True when nothing is deliverable and nothing but timers is being performed. */
   get isIdle(): boolean {
-    return this.#ended !== undefined || (this.#phase === "live" && this.#queue.length === 0 && this.#performer.count === 0);
+    if (this.#ended !== undefined || this.#phase === "resting") return true;
+    return this.#phase === "live" && this.#queue.length === 0 && this.#performer.count === 0;
   }
 
   /** Names the tree's root; the first step comes after its start. */
@@ -115,8 +116,7 @@ export class Runtime implements EffectHost {
 
   /** The root is starting: time of the first delivery. */
   begin(): void {
-    const recorded = this.#head?.recorded[0];
-    this.#at = recorded ? recorded.at : this.#log.stamp();
+    this.#at = this.#head?.first?.at ?? this.#log.stamp();
     this.#options.wake();
   }
 
@@ -180,6 +180,10 @@ export class Runtime implements EffectHost {
     this.starting = false;
     this.#throwFatal();
     if (this.#phase === "new") this.#open();
+    if (this.#phase === "resting") {
+      this.#settledRoot();
+      return false;
+    }
     if (this.#hasMail) this.#pullInbox();
     this.#deliverQueue();
     if (this.#mustRecover) this.#recover();
@@ -198,7 +202,7 @@ export class Runtime implements EffectHost {
   /** Lets running performs come to their end, begins nothing more. */
   drain(): void {
     this.#closing = true;
-    if (this.#phase === "new") this.finish({ kind: "closed" });
+    if (this.#phase === "new" || this.#phase === "resting") this.finish({ kind: "closed" });
     else this.#options.wake();
   }
 
@@ -222,14 +226,14 @@ export class Runtime implements EffectHost {
 
   /** Head row of a new run, or the replay of an old one. */
   #open(): void {
-    const recorded = this.#head?.recorded ?? [];
-    if (recorded.length === 0) {
+    if (!this.#head?.first) {
       this.#phase = "live";
       for (const row of this.#log.commit([{ kind: "head", body: this.#head?.body ?? null }], this.#at)) this.#deliver(row);
     } else {
       this.#phase = "replaying";
-      for (const row of recorded) this.#replay(row);
-      this.#phase = "live";
+      for (const row of this.#options.journal.read()) this.#replay(row);
+      this.#phase = this.#options.rests === true ? "resting" : "live";
+      if (this.#phase === "resting") return;
       this.machineClock.arm();
       this.#mustRecover = true;
       this.#tellAbsence();

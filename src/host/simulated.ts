@@ -79,7 +79,7 @@ class Simulation extends RunHost implements SimulatedHost {
 
   constructor(options: SimulatedHostOptions & { readonly journal: Journal }, journal: Journal) {
     const random = randomFrom(options.seed ?? 1);
-    const time = new Time(Math.max(options.startAt ?? Date.UTC(2026, 0), journal.read().at(-1)?.at ?? 0));
+    const time = new Time(Math.max(options.startAt ?? Date.UTC(2026, 0), lastAt(journal)));
     const timers = new Timers();
     const clock = heapClock(timers, () => time.now);
     const pool = new Pool(clock, (effect) => (options.latency ?? logNormal)(effect, random));
@@ -186,6 +186,12 @@ class Simulation extends RunHost implements SimulatedHost {
       this.#waitingForIdle.push(resolve);
     });
   }
+}
+
+function lastAt(journal: Journal): number {
+  let last = 0;
+  for (const { at } of journal.read()) last = at;
+  return last;
 }
 
 /** Around 200 ms, a few of them seconds. */

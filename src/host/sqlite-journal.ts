@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { HeadBody, InboxEntry, Journal, Row } from "./journal.ts";
 import { type Lease, leaseLost } from "./lease.ts";
 import type { Command } from "./port.ts";
-import { guarded, transaction } from "./sqlite-file.ts";
+import { guarded, hostErrorOf, transaction } from "./sqlite-file.ts";
 import { InboxTable } from "./sqlite-inbox.ts";
 import { RowTable } from "./sqlite-rows.ts";
 
@@ -34,8 +34,12 @@ export class SqliteJournal implements Journal {
     return this.#parts.lease.aliveAt;
   }
 
-  read(): readonly Row[] {
-    return this.#guarded(() => this.#rows.read());
+  *read(): Generator<Row> {
+    try {
+      yield* this.#rows.read();
+    } catch (error) {
+      throw hostErrorOf(this.#parts.file, error);
+    }
   }
 
   append(rows: readonly Row[]): void {

@@ -91,7 +91,7 @@ export function listRuns({ file }: { readonly file: string }): readonly RunInfo[
 
 /** The rows of a run, without owning it. Throws HostError `UnknownRun` or `StoreCorrupt`. */
 export function readRows({ file, run }: { readonly file: string; readonly run: string }): readonly Row[] {
-  const rows = withFile(file, [], (database) => new RowTable(database, run).read());
+  const rows = withFile(file, [], (database) => [...new RowTable(database, run).read()]);
   if (rows.length === 0) throw unknownRun(file, run);
   return rows;
 }

@@ -240,7 +240,7 @@ describe("the simulated host", () => {
       const heard = listen(host);
       host.clock.setTimeout(() => host.sleep(50_000), 5_000);
       expect(await host.run()).toEqual({ kind: "stalled" });
-      return { heard: heard(), rows: host.journal.read() };
+      return { heard: heard(), rows: [...host.journal.read()] };
     };
     const { heard, rows } = await play();
     expect(heard.map(([what]) => what).toSorted()).toEqual(["delay", "slept 50000", "woke"]);

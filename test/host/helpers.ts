@@ -10,6 +10,7 @@ import {
   type Journal,
   memoryHost,
   memoryJournal,
+  type MemoryJournal,
   type Row,
   type Settled,
 } from "quatrain/host";
@@ -151,8 +152,8 @@ function errorEvent(error: unknown) {
   return { type: "error", code, message, retryable };
 }
 
-export function kinds(rows: readonly Row[]): string[] {
-  return rows.map(({ kind }) => kind);
+export function kinds(rows: Iterable<Row>): string[] {
+  return Array.from(rows, ({ kind }) => kind);
 }
 
 /** An effect named "work" of class idempotent, unless told otherwise. */
@@ -161,7 +162,7 @@ export function work(perform: (input: Input, context: EffectContext) => unknown,
 }
 
 /** A journal whose run was cut off while its effect was in flight. */
-export async function cutOff(spec: Partial<EffectSpec<Input, unknown>> = {}, parts = 0): Promise<Journal> {
+export async function cutOff(spec: Partial<EffectSpec<Input, unknown>> = {}, parts = 0): Promise<MemoryJournal> {
   const journal = memoryJournal();
   const host = memoryHost({ journal });
   const never = deferred();
