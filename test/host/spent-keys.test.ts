@@ -14,15 +14,15 @@ describe("spent keys", () => {
   it("are all found again, none by mistake, in few bytes", () => {
     const keys = new SpentKeys();
     const exact = new Set<string>();
-    for (const id of ids(200_000)) {
+    for (const id of ids(40_000)) {
       if (keys.has(id) !== exact.has(id)) expect.fail(`${id} is mistaken`);
       keys.add(id);
       exact.add(id);
     }
-    expect(exact.size).toBeGreaterThan(100_000);
+    expect(exact.size).toBeGreaterThan(30_000);
     for (const id of exact) if (!keys.has(id)) expect.fail(`${id} is lost`);
     for (const id of exact) if (keys.has(`${id}0.`)) expect.fail(`${id}0. is mistaken`);
-    expect(keys.bytes / exact.size).toBeLessThan(48);
+    expect(keys.bytes / exact.size).toBeLessThan(45);
   });
 
   it("tell texts apart that differ in one place, in order, or in length", () => {
