@@ -2,7 +2,19 @@
 
 // Hosts
 export { memoryHost, type MemoryHostOptions } from "./memory.ts";
-export { type Inbox, listRuns, openInbox, readRows, type RunInfo, sqliteHost, type SqliteHostOptions } from "./sqlite.ts";
+export {
+  type Inbox,
+  listRuns,
+  openInbox,
+  readRows,
+  type ReadRowsOptions,
+  type RunInfo,
+  type SalvagedRows,
+  sqliteHost,
+  type SqliteHostOptions,
+} from "./sqlite.ts";
+export { exportRun, importRun } from "./transfer.ts";
+export { replayHost, type ReplayHostOptions } from "./replay-host.ts";
 export { simulatedHost, type SimulatedEnd, type SimulatedHost, type SimulatedHostOptions } from "./simulated.ts";
 export type { CrashPoint } from "./crash.ts";
 export type { Deliverable, SimulatedEffect } from "./pool.ts";
@@ -20,6 +32,7 @@ export type {
   EffectPart,
   EffectSchema,
   EffectSpec,
+  HostSlept,
   Settled,
 } from "./port.ts";
 
