@@ -13,6 +13,7 @@ import {
   answerCalls,
   askAboutCall,
   askForRepair,
+  breakCall,
   goOn,
   judgeCrash,
   judgeTurn,
@@ -116,7 +117,11 @@ export function createConversation(actors: ConversationActors, rules: Conversati
         recordResult: base.enqueueActions(({ context, event, self, enqueue }) => {
           const result = resultOf(event);
           const tool = context.calls[context.next]?.name ?? "";
-          enqueue.assign(() => recordResult(context, result));
+          enqueue.assign(() =>
+            event.type === "xstate.error.actor.call"
+              ? breakCall(context, effectErrorOf(event, context.now), rules)
+              : recordResult(context, result),
+          );
           sendUp(self, enqueue, {
             type: "tool.finished",
             from: context.id,

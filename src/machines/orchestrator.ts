@@ -42,10 +42,12 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
         "effect.orphaned": { actions: "settleOrphan" },
         "xstate.done.actor.*": [
           { guard: "isWorkerEnd", actions: "settleWorker" },
+          { guard: "isMendEnd", actions: "settleMend" },
           { guard: "isWake", actions: "wakeUp" },
         ],
         "xstate.error.actor.*": [
           { guard: "isWorkerEnd", actions: "settleWorker" },
+          { guard: "isMendEnd", actions: "settleMend" },
           { guard: "isWake", actions: "wakeUp" },
           { actions: "refuseEnd" },
         ],
@@ -167,6 +169,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                   on: { "task.retry": { actions: "retryTask" } },
                   always: [
                     { guard: "mayRetryPlan", target: "decomposing" },
+                    { guard: "mayRetryIntegration", target: "integrating" },
                     { guard: "mayRetrySynthesis", target: "synthesizing" },
                     { guard: "mayMoveDirectly", target: "direct" },
                     { guard: "mayMove", target: "dispatching" },
@@ -174,7 +177,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                 },
                 settled: { always: [{ guard: "mustIntegrate", target: "integrating" }, { target: "integrated" }] },
                 integrating: {
-                  entry: "enterIntegrating",
+                  entry: ["enterIntegrating", "beginIntegration"],
                   invoke: {
                     id: "integrate",
                     src: "integrate",
@@ -183,7 +186,20 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                     onError: { target: "integrated", actions: "takeIntegrated" },
                   },
                 },
-                integrated: { always: [{ guard: "needsNoSynthesis", target: "#run.concluding" }, { target: "synthesizing" }] },
+                integrated: {
+                  always: [
+                    { guard: "mustRetryCall", target: "retrying" },
+                    { guard: "mustWorkAgainDirectly", target: "direct" },
+                    { guard: "mustWorkAgain", target: "dispatching" },
+                    { guard: "isAskedAboutConflicts", target: "resolving" },
+                    { guard: "needsNoSynthesis", target: "#run.concluding" },
+                    { target: "synthesizing" },
+                  ],
+                },
+                resolving: {
+                  entry: "enterResolving",
+                  always: { guard: "isNotAskedAboutConflicts", target: "integrated" },
+                },
                 synthesizing: {
                   entry: ["enterSynthesizing", "openSynthesis", "beginSynthesis"],
                   always: [
