@@ -10,6 +10,7 @@ import { remedyFor } from "../core/policy.ts";
 import type { Ask } from "../protocol/command.ts";
 import type { Plan } from "../protocol/plan.ts";
 import type { Conflict } from "../protocol/work.ts";
+import { dependencyClosure, topologicalOrder } from "../queue/plan-index.ts";
 import { isSettled } from "../queue/queue.ts";
 import { adjustmentOf } from "./dispatch.ts";
 import { planLines } from "./plan-events.ts";
@@ -33,15 +34,17 @@ export function settleConflicts(context: RunContext, rules: RunRules): Step {
   const { conflicts, integration, broke } = context;
   if (conflicts.length === 0) return step(context);
   const { steps, then } = remedyFor(rules.policy, "ConflictingOutputs", { failed: integration.redone + 1 });
-  const between = conflicts.filter(({ tasks }) => tasks.every((id) => cardOfTask(context, taskId(id))?.kind === "model"));
-  if (steps.length > 0 && between.length > 0 && !broke) return redoLater(context, between, rules);
+  const ofModels = conflicts.filter(({ tasks }) => tasks.every((id) => cardOfTask(context, taskId(id))?.kind === "model"));
+  const pairs = pairsOf(context.plan, ofModels);
+  if (steps.length > 0 && pairs.length > 0 && !broke) return redoLater(context, pairs, rules);
   if (then === "ask" && context.options.asks === "wait" && !integration.asked) return askAboutConflicts(context);
   return keep(then === "fail" ? { ...context, failure: failure("ConflictingOutputs", named(context)) } : context);
 }
 
 /** A person decides: yes keeps the later versions, no has the later tasks done once more on top of the earlier ones. */
 export function answerConflicts(context: RunContext, decision: "approve" | "reject", rules: RunRules): Step {
-  return decision === "approve" || context.broke ? keep(context) : redoLater(context, context.conflicts, rules);
+  const pairs = pairsOf(context.plan, context.conflicts);
+  return decision === "approve" || context.broke || pairs.length === 0 ? keep(context) : redoLater(context, pairs, rules);
 }
 
 /** What stands, and whose version it is, is told. */
@@ -54,10 +57,9 @@ function keep(context: RunContext): Step {
   );
 }
 
-function redoLater(context: RunContext, conflicts: readonly Conflict[], { policy }: RunRules): Step {
+function redoLater(context: RunContext, pairs: readonly Pair[], { policy }: RunRules): Step {
   const { plan, integration } = context;
   if (!plan) return step(context);
-  const pairs = pairsOf(conflicts);
   const ordered = pairs.reduce(withOrder, plan);
   const amended: RunContext = { ...context, plan: ordered, conflicts: [], integration: { ...integration, redone: integration.redone + 1 } };
   return sequence(
@@ -85,16 +87,19 @@ interface Pair {
   readonly paths: readonly string[];
 }
 
-/** The tasks to do again, each with all that it has to know of. The tasks of a conflict come in the order of the plan. */
-function pairsOf(conflicts: readonly Conflict[]): readonly Pair[] {
-  const pairs = new Map<string, Pair>();
+/** The tasks to do again, each with all that it has to know of; later is what comes later in the order of the plan. */
+function pairsOf(plan: Plan | null, conflicts: readonly Conflict[]): readonly Pair[] {
+  const order = new Map((plan ? topologicalOrder(plan) : []).map((id, at) => [id, at]));
+  const pairs = new Map<TaskId, Pair>();
   for (const { path, tasks } of conflicts) {
-    const ids = tasks.map(taskId);
+    const ids = tasks.map(taskId).toSorted((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
     const later = ids.at(-1);
-    if (later === undefined || ids.length < 2) continue;
+    if (!plan || later === undefined) continue;
+    const known = new Set(dependencyClosure(plan, later));
+    const strangers = ids.slice(0, -1).filter((id) => !known.has(id));
+    if (strangers.length === 0) continue;
     const before = pairs.get(later) ?? { later, earlier: [], paths: [] };
-    const earlier = [...new Set([...before.earlier, ...ids.slice(0, -1)])];
-    pairs.set(later, { later, earlier, paths: [...before.paths, path] });
+    pairs.set(later, { later, earlier: [...new Set([...before.earlier, ...strangers])], paths: [...before.paths, path] });
   }
   return [...pairs.values()];
 }
@@ -103,8 +108,7 @@ function pairsOf(conflicts: readonly Conflict[]): readonly Pair[] {
 function withOrder(plan: Plan, { later, earlier }: Pair): Plan {
   const task = plan.tasks[taskIndex(later)];
   if (!task) return plan;
-  const known = new Set(task.dependencies.map((edge) => edge.task));
-  const added = earlier.filter((id) => !known.has(id)).map((id) => ({ task: id, kind: "soft" as const }));
+  const added = earlier.map((id) => ({ task: id, kind: "soft" as const }));
   return { ...plan, tasks: plan.tasks.with(taskIndex(later), { ...task, dependencies: [...task.dependencies, ...added] }) };
 }
 

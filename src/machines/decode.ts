@@ -7,6 +7,8 @@ import { RouterAnswer } from "../prompts/router.ts";
 import type { PlanIssue } from "../protocol/plan.ts";
 import type { checkPlan } from "../queue/check-plan.ts";
 import { checkSplit, readBounds } from "../queue/check-split.ts";
+import { hasControls } from "../queue/labels.ts";
+import { PLAN_LIMITS } from "../queue/limits.ts";
 import type { Worker } from "../workers/define-worker.ts";
 import type { Decode } from "./conversation-state.ts";
 
@@ -37,7 +39,18 @@ function parseAnswer(text: string): Json | undefined {
   return parseJson(fenced?.[1] ?? text) as Json | undefined;
 }
 
-const SCHEMAS: Readonly<Record<string, z.ZodType>> = { route: RouterAnswer, reword: RewordAnswer };
+/** A task in other words is checked as one of a plan: it says something, and nothing in it is too long or can't be seen. */
+const Reworded = RewordAnswer.superRefine(({ task, constraints }, found) => {
+  for (const text of [task, ...constraints]) {
+    const isLong = text.length > PLAN_LIMITS.textLength;
+    if (text.trim() === "") found.addIssue("A text is empty.");
+    if (isLong) found.addIssue(`A text has ${text.length} characters; at most ${PLAN_LIMITS.textLength} are allowed.`);
+    if (hasControls(text)) found.addIssue("A text holds control or direction characters. Leave them out.");
+  }
+  if (constraints.length > PLAN_LIMITS.listLength) found.addIssue(`There are more than ${PLAN_LIMITS.listLength} constraints.`);
+});
+
+const SCHEMAS: Readonly<Record<string, z.ZodType>> = { route: RouterAnswer, reword: Reworded };
 
 function issuesOf(schema: z.ZodType, value: Json): readonly string[] {
   const checked = schema.safeParse(value);

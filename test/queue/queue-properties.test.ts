@@ -169,7 +169,7 @@ function apply(queue: Queue, plan: Plan, step: Step & { readonly at: number }): 
     case "revive":
       return reviveTask(queue, plan, task);
     case "redo":
-      return redoTask(queue, plan, task).queue;
+      return redoTask(queue, plan, { task }).queue;
     case "charge":
       return chargeTask(queue, { task, usd });
     default:

@@ -3,12 +3,11 @@ import { expect } from "vitest";
 import { taskIndex } from "../../src/core/ids.ts";
 import type { Row } from "../../src/host/journal.ts";
 import type { RunInput } from "../../src/machines/run-state.ts";
-import type { Plan } from "../../src/protocol/plan.ts";
 import type { RunEvent } from "../../src/protocol/run-event.ts";
 import { countOf } from "../../src/queue/state.ts";
-import type { RunSnapshot, SimulatedRun, TimedCommand } from "./simulate.ts";
+import type { RunSnapshot, SimulatedRun } from "./simulate.ts";
 
-type Fate = "open" | "asking" | "running" | "finished" | "failed" | "skipped";
+type Fate = "open" | "asking" | "mending" | "running" | "finished" | "failed" | "skipped";
 
 const SLACK_USD = 1e-9;
 
@@ -18,7 +17,7 @@ export class RunAuditor {
   readonly #fates = new Map<string, Fate>();
   readonly #faults: string[] = [];
   #settlings = 0;
-  #plan: Plan | null = null;
+  readonly #edges = new Map<string, readonly { readonly task: string; readonly kind: "hard" | "soft" }[]>();
   #billedUsd = 0;
   readonly #bills = new Map<string, number>();
   #ends = 0;
@@ -30,7 +29,6 @@ export class RunAuditor {
 
   readonly watch = ({ context }: RunSnapshot): void => {
     const { queue, spend, accounts, options } = context;
-    this.#plan = context.plan;
     if (options.budgetUsd !== null) {
       const reserved = Object.values(accounts).reduce((sum, account) => sum + account.reservedUsd, 0);
       if (spend.usd + reserved > options.budgetUsd + SLACK_USD)
@@ -38,6 +36,11 @@ export class RunAuditor {
     }
     if (!queue) return;
     const running = queue.tasks.filter(({ status }) => status === "running");
+    if (queue.counts.mending !== context.mending.length) this.#fault("tasks being mended and mendings differ");
+    if (context.mending.some(({ task }) => queue.tasks[taskIndex(task)]?.status !== "mending"))
+      this.#fault("what is mended is not being mended");
+    if (context.plan?.tasks.length !== queue.tasks.length || context.reports.length !== queue.tasks.length)
+      this.#fault("plan, queue and reports differ in length");
     if (running.length > options.concurrency) this.#fault(`${running.length} tasks run at once`);
     for (const [worker, cap] of Object.entries(queue.caps)) {
       if (running.filter((task) => task.worker === worker).length > cap) this.#fault(`more than ${cap} tasks of ${worker} run`);
@@ -46,11 +49,15 @@ export class RunAuditor {
   };
 
   readonly hear = (event: RunEvent): void => {
+    if (event.type === "plan.accepted" || event.type === "plan.amended")
+      for (const { id, dependencies } of event.tasks) this.#edges.set(id, dependencies);
     if (event.type === "task.started") this.#start(event.task);
     else if (event.type === "task.finished") this.#settle(event.task, "finished");
     else if (event.type === "task.failed") this.#settle(event.task, "failed");
     else if (event.type === "task.skipped") this.#settle(event.task, "skipped");
-    else if (event.type === "task.retrying") this.#retry(event.task);
+    else if (event.type === "task.retrying") this.#retry(event.task, "mending");
+    else if (event.type === "task.mending") this.#retry(event.task);
+    else if (event.type === "task.invalidated" || event.type === "task.revived") this.#reopen(event.task);
     else if (event.type === "ask.opened" && event.ask.kind === "escalation")
       this.#fates.set(event.ask.id.replace(/#.*/, ""), "asking");
     else if (event.type === "turn.completed" || event.type === "turn.failed") this.#bill(event.conversation, event.usd ?? 0);
@@ -58,7 +65,7 @@ export class RunAuditor {
   };
 
   /** Fails unless the run ended well in order, whatever its outcome. */
-  expectSound({ end, output, snapshot, journal }: SimulatedRun, commands: readonly TimedCommand[] = []): void {
+  expectSound({ end, output, snapshot, journal }: SimulatedRun): void {
     const { context } = snapshot;
     const { value } = snapshot;
     // Where it hangs is told with it.
@@ -68,27 +75,23 @@ export class RunAuditor {
     expect(this.#ends).toBe(1);
     expect(context.accounts).toEqual({});
     expect(Object.entries(snapshot.children).filter(([, child]) => child?.getSnapshot().status === "active")).toEqual([]);
-    this.#expectTasks(output?.tasks ?? [], commands);
+    this.#expectTasks(output?.tasks ?? []);
     const { budgetUsd } = this.#input.options;
     if (budgetUsd !== null) expect(context.spend.usd).toBeLessThanOrEqual(budgetUsd + SLACK_USD);
     expect(context.spend.usd).toBeGreaterThanOrEqual(this.#billedUsd - SLACK_USD);
     expectOneClosingRowEach(journal.read());
   }
 
-  #expectTasks(
-    tasks: readonly { readonly id: string; readonly status: string; readonly usd: number }[],
-    commands: readonly TimedCommand[],
-  ): void {
+  #expectTasks(tasks: readonly { readonly id: string; readonly status: string; readonly usd: number }[]): void {
     // A plan that was turned down leaves tasks that nobody began.
     const began = this.#began;
     for (const { id, usd } of tasks) expect(usd, `money of ${id}`).toBeGreaterThanOrEqual((this.#bills.get(id) ?? 0) - SLACK_USD);
     for (const { id, status } of tasks) if (began) expect({ id, fate: this.#fates.get(id) }).toEqual({ id, fate: status });
-    const revived = commands.some(({ event }) => event.type === "task.retry");
-    if (began && !revived) expect(this.#settlings).toBe(tasks.length);
+    if (began) expect(this.#settlings).toBe(tasks.length);
   }
 
   #bill(conversation: string, usd: number): void {
-    const name = conversation.replace(/#.*/, "");
+    const name = conversation.replace(/^mend:/, "").replace(/#.*/, "");
     this.#billedUsd += usd;
     this.#bills.set(name, (this.#bills.get(name) ?? 0) + usd);
   }
@@ -98,17 +101,23 @@ export class RunAuditor {
     this.#began = true;
     if (fate === "running") this.#fault(`${task} is started while it runs`);
     this.#fates.set(task, "running");
-    for (const edge of this.#input.plan?.tasks[taskIndex(task)]?.dependencies ??
-      this.#plan?.tasks[taskIndex(task)]?.dependencies ??
-      []) {
+    for (const edge of this.#edges.get(task) ?? []) {
       const before = this.#fates.get(edge.task) ?? "open";
       const fits = edge.kind === "hard" ? before === "finished" : before !== "open" && before !== "running";
       if (!fits) this.#fault(`${task} is started while ${edge.task} is ${before}`);
     }
   }
 
-  #retry(task: string): void {
-    if (this.#fates.get(task) !== "running") this.#fault(`${task} is retried but did not run`);
+  /** An attempt is over, the task is not: it waits for its next one, or is mended. */
+  #retry(task: string, also: Fate = "running"): void {
+    const fate = this.#fates.get(task) ?? "open";
+    if (fate !== "running" && fate !== also) this.#fault(`${task} is retried but was ${fate}`);
+    this.#fates.set(task, also === "mending" ? "open" : "mending");
+  }
+
+  #reopen(task: string): void {
+    const fate = this.#fates.get(task) ?? "open";
+    if (["finished", "failed", "skipped"].includes(fate)) this.#settlings--;
     this.#fates.set(task, "open");
   }
 
