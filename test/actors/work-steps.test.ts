@@ -45,6 +45,18 @@ describe("toolCall", () => {
     expect(recovering).toEqual([false, toolClass !== "pure"]);
   });
 
+  it("does not run a call again that was in flight at three crashes", async () => {
+    let times = 0;
+    const logic = boxOf(
+      tool("work", "idempotent", () => {
+        times++;
+        return never;
+      }),
+    );
+    expect(await playTwice(logic, call("work"), 3)).toMatchObject([{ type: "error", code: "Poisoned" }]);
+    expect(times).toBe(3);
+  });
+
   it("never runs a once call again after a crash, and tells the model that nobody knows", async () => {
     let times = 0;
     const logic = boxOf(
