@@ -58,7 +58,10 @@ function nameOf(name: string, { workers }: PlainMemory): string {
   return `[${Object.hasOwn(workers, id) ? `${id} ${workers[id]}` : safe(id, 60)}]`;
 }
 
-function runTexts(event: Exclude<NumberedEvent, OfConversation | OfTask | Among<"plan.amended">>, memory: PlainMemory): readonly string[] {
+function runTexts(
+  event: Exclude<NumberedEvent, OfConversation | OfTask | Among<"plan.amended">>,
+  memory: PlainMemory,
+): readonly string[] {
   switch (event.type) {
     case "run.started":
       return [`[run] ${event.runId} (${event.mode}; ${event.workers.join(", ")}): ${safe(event.request, 120)}`];

@@ -38,7 +38,11 @@ const Row = z.strictObject({
 const Table = z.record(z.enum(FAILURE_CODES as readonly [FailureCode, ...FailureCode[]]), Row).superRefine((table, found) => {
   for (const [code, { attempt, then }] of Object.entries(table)) {
     if (code === "ConflictingOutputs" && (then === "suspend" || then === "synthesize"))
-      found.addIssue({ code: "custom", path: [code, "then"], message: "files that collide are asked about, fail the run or stand as they are: use ask, fail or skip" });
+      found.addIssue({
+        code: "custom",
+        path: [code, "then"],
+        message: "files that collide are asked about, fail the run or stand as they are: use ask, fail or skip",
+      });
     for (const [at, step] of attempt.entries()) {
       const fits = (step.do === "redo") === (code === "ConflictingOutputs");
       if (!fits) found.addIssue({ code: "custom", path: [code, "attempt", at, "do"], message: MISPLACED });

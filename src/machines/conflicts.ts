@@ -51,9 +51,7 @@ export function answerConflicts(context: RunContext, decision: "approve" | "reje
 function keep(context: RunContext): Step {
   return step(
     context,
-    ...context.conflicts.map(({ path, tasks, kept }) =>
-      emit(context, { type: "conflict.found", path, tasks: [...tasks], kept }),
-    ),
+    ...context.conflicts.map(({ path, tasks, kept }) => emit(context, { type: "conflict.found", path, tasks: [...tasks], kept })),
   );
 }
 
@@ -61,7 +59,12 @@ function redoLater(context: RunContext, pairs: readonly Pair[], { policy }: RunR
   const { plan, integration } = context;
   if (!plan) return step(context);
   const ordered = pairs.reduce(withOrder, plan);
-  const amended: RunContext = { ...context, plan: ordered, conflicts: [], integration: { ...integration, redone: integration.redone + 1 } };
+  const amended: RunContext = {
+    ...context,
+    plan: ordered,
+    conflicts: [],
+    integration: { ...integration, redone: integration.redone + 1 },
+  };
   return sequence(
     step(amended),
     ...pairs.map(({ later, earlier, paths }) => (next: RunContext): Step => {
@@ -129,7 +132,10 @@ function askAboutConflicts(context: RunContext): Step {
 
 const named = (context: RunContext): string =>
   context.conflicts
-    .map(({ path, tasks, kept }) => `${path} was changed by ${labels(context, tasks)}; the version of ${labels(context, [kept])} stands.`)
+    .map(
+      ({ path, tasks, kept }) =>
+        `${path} was changed by ${labels(context, tasks)}; the version of ${labels(context, [kept])} stands.`,
+    )
     .join(" ");
 
 const labels = ({ plan }: RunContext, ids: readonly string[]): string =>

@@ -349,7 +349,11 @@ function takeCalls(context: ConversationContext, blocks: readonly AssistantBlock
 function takeAnswer(context: ConversationContext, text: string, { decode }: ConversationRules): ConversationContext {
   const { format } = context.parameters;
   const decoded: ReturnType<Decode> =
-    text.trim() === "" ? { ok: false, issues: ["It is empty."] } : format ? decode(format.name, text, context.about ?? null) : { ok: true, value: text };
+    text.trim() === ""
+      ? { ok: false, issues: ["It is empty."] }
+      : format
+        ? decode(format.name, text, context.about ?? null)
+        : { ok: true, value: text };
   if (decoded.ok) return { ...context, answer: { text, value: decoded.value }, verdict: "finish" };
   if (context.repaired < context.repairs) return { ...context, issues: decoded.issues, verdict: "repair" };
   const code = isPlan(format) ? "PlanInvalid" : "WorkerOutputInvalid";

@@ -41,7 +41,10 @@ export function settleMend(
   };
   return sequence(
     step(charged, stop),
-    (next) => (outcome.kind === "finished" ? take(next, mend, { text: outcome.text, rules }) : goOn(next, mend, { why: outcome.failure, rules })),
+    (next) =>
+      outcome.kind === "finished"
+        ? take(next, mend, { text: outcome.text, rules })
+        : goOn(next, mend, { why: outcome.failure, rules }),
     (next) => closeBooks(next, mend.id),
   );
 }
@@ -80,7 +83,10 @@ function split(context: RunContext, mend: Mend, parts: Plan): Step {
     mended: { ...context.mended, [mend.task]: { ...mendedOf(context, mend.task), parts: added.map(({ id }) => id) } },
   };
   const why = `${mend.why.code}: ${mend.why.message}`;
-  return step(next, emit(next, { type: "plan.amended", task: mend.task, parts: added.map(({ id }) => id), why, ...planLines(grown) }));
+  return step(
+    next,
+    emit(next, { type: "plan.amended", task: mend.task, parts: added.map(({ id }) => id), why, ...planLines(grown) }),
+  );
 }
 
 /** The next attempt is given the task in other words. */
@@ -100,11 +106,7 @@ function reword(context: RunContext, mend: Mend, { task: text, constraints }: Re
 }
 
 /** It helped nothing: the next step of the row. Without money for it there is none for another attempt either. */
-function goOn(
-  context: RunContext,
-  mend: Mend,
-  { why, rules }: { readonly why: Failure; readonly rules: RunRules },
-): Step {
+function goOn(context: RunContext, mend: Mend, { why, rules }: { readonly why: Failure; readonly rules: RunRules }): Step {
   const remedy = why.code === "BudgetExceeded" ? ({ steps: [], then: "synthesize" } as const) : mend.rest;
   const lost = why.code === "BudgetExceeded" ? { ...why, cause: mend.why } : mend.why;
   return follow(context, { live: mend, why: lost, remedy }, rules);

@@ -197,9 +197,7 @@ export function orchestratorSetup(rules: RunRules) {
       openPlan: decide((context) => openCall(context, "plan")),
       beginPlan: decide((context) => beginCall(context, "plan")),
       takePlan: decide((context, event) => takePlan(context, callOutcome(context, event), rules)),
-      failExploring: decide((context, event) =>
-        retryCall(context, { call: "plan", why: exploreFailure(context, event) }, rules),
-      ),
+      failExploring: decide((context, event) => retryCall(context, { call: "plan", why: exploreFailure(context, event) }, rules)),
       openReview: decide((context) => openReview(context)),
       editPlan: decide((context, event) => (event.type === "plan.edit" ? editPlan(context, event, rules) : step(context))),
       closePlanAsk: decide((context, event) => (event.type === "ask.answer" ? closeAsk(context, event) : step(context))),

@@ -25,21 +25,21 @@ export function redo(
     const [was, now] = [queue.tasks[taskIndex(id)]?.status, after.tasks[taskIndex(id)]?.status];
     return id === task || (was !== now && now === "invalidated");
   });
-  return sequence(
-    step(context),
-    ...reopened.map((id) => (next: RunContext) => stopTask(next, id)),
-    (next) => {
-      const redone = next.queue && redoTask(next.queue, plan, { task, strategy }).queue;
-      const reports = reopened.reduce((all, id) => all.with(taskIndex(id), null), next.reports);
-      const told: RunContext = { ...next, queue: redone, reports };
-      return step(
-        told,
-        ...reopened.map((id) =>
-          emit(told, { type: "task.invalidated", task: id, because: id === task ? because : `it builds on ${task}, which is done again` }),
-        ),
-      );
-    },
-  );
+  return sequence(step(context), ...reopened.map((id) => (next: RunContext) => stopTask(next, id)), (next) => {
+    const redone = next.queue && redoTask(next.queue, plan, { task, strategy }).queue;
+    const reports = reopened.reduce((all, id) => all.with(taskIndex(id), null), next.reports);
+    const told: RunContext = { ...next, queue: redone, reports };
+    return step(
+      told,
+      ...reopened.map((id) =>
+        emit(told, {
+          type: "task.invalidated",
+          task: id,
+          because: id === task ? because : `it builds on ${task}, which is done again`,
+        }),
+      ),
+    );
+  });
 }
 
 /** Has a failed or skipped task tried again, with those that were skipped for it; undefined where that can't be. */

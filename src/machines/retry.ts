@@ -47,7 +47,9 @@ export function recordFailure(context: RunContext, { task, attempt }: Attempt, {
 export function recordChanges(context: RunContext, task: TaskId, adjustment: Adjustment): RunContext {
   const entries = historyOf(context, task);
   const last = entries.at(-1);
-  const history = last ? { ...context.history, [task]: entries.with(-1, { ...last, changes: adjustment.changes }) } : context.history;
+  const history = last
+    ? { ...context.history, [task]: entries.with(-1, { ...last, changes: adjustment.changes }) }
+    : context.history;
   return { ...context, history, adjustments: { ...context.adjustments, [task]: adjustment } };
 }
 

@@ -79,9 +79,15 @@ export function stopTask(context: RunContext, task: TaskId): Step {
   const isAlive = state.status === "running" || mend !== undefined;
   const charged = isAlive ? { ...context, queue: chargeTask(queue, { task, usd: accountOf(context, from).usd }) } : context;
   const closed = closeAccount(mend ? withoutMend(charged, mend) : charged, from);
-  const stop = childToStop(state.status, { attempt, worker: workerActorId(task, state.attempts), mend: mend && childOfMend(mend) });
+  const stop = childToStop(state.status, {
+    attempt,
+    worker: workerActorId(task, state.attempts),
+    mend: mend && childOfMend(mend),
+  });
   const stops: readonly Directive[] = stop === undefined ? [] : [{ do: "stop", child: stop }];
-  return sequence(step(closed, ...stops, ...(isAlive ? awaitBill(closed, from) : [])), (next) => closeAsks(next, asksOf(next, attempt)));
+  return sequence(step(closed, ...stops, ...(isAlive ? awaitBill(closed, from) : [])), (next) =>
+    closeAsks(next, asksOf(next, attempt)),
+  );
 }
 
 /** The child that a task has by its status. */

@@ -49,7 +49,8 @@ export function checkSplit(draft: unknown, bounds: SplitBounds, workers: readonl
   if (!checked.ok) return checked;
   const issues = new IssueList();
   const { tasks } = checked.plan;
-  if (tasks.length < FEWEST_PARTS) issues.add("Empty", `There are ${tasks.length} parts. Cut it into ${FEWEST_PARTS} to ${MOST_PARTS}.`);
+  if (tasks.length < FEWEST_PARTS)
+    issues.add("Empty", `There are ${tasks.length} parts. Cut it into ${FEWEST_PARTS} to ${MOST_PARTS}.`);
   const taken = new Set(bounds.labels.map(foldLooks));
   for (const part of tasks) checkPart(part, { bounds, taken, issues });
   return issues.isEmpty ? checked : { ok: false, issues: issues.all };
@@ -92,15 +93,27 @@ function checkPart(
   const { label } = part;
   const name = `Part ${quote(label)}`;
   if (!label.startsWith(bounds.label) || label === bounds.label) {
-    issues.add("BadLabel", `${name}: the label must begin with ${quote(bounds.label)}, as in ${quote(`${bounds.label}-one`)}.`, label);
+    issues.add(
+      "BadLabel",
+      `${name}: the label must begin with ${quote(bounds.label)}, as in ${quote(`${bounds.label}-one`)}.`,
+      label,
+    );
   } else if (taken.has(foldLooks(label))) {
     issues.add("DuplicateLabel", `${name}: the plan has a task of that label. Give it another one.`, label);
   }
   outside(part.writes, bounds.writes).forEach((path) => {
-    issues.add("PathOutside", `${name}: writes ${quote(path)}, which the task may not. It may write ${names(bounds.writes)}.`, label);
+    issues.add(
+      "PathOutside",
+      `${name}: writes ${quote(path)}, which the task may not. It may write ${names(bounds.writes)}.`,
+      label,
+    );
   });
   outside(part.files, bounds.paths).forEach((path) => {
-    issues.add("PathOutside", `${name}: files names ${quote(path)}, which the plan does not. It names ${names(bounds.paths)}.`, label);
+    issues.add(
+      "PathOutside",
+      `${name}: files names ${quote(path)}, which the plan does not. It names ${names(bounds.paths)}.`,
+      label,
+    );
   });
   for (const command of part.acceptance) {
     if (bounds.acceptance.includes(command)) continue;
@@ -115,7 +128,8 @@ const names = (entries: readonly string[]): string => (entries.length === 0 ? "n
 
 /** Bounds that travelled as JSON; undefined for anything else. */
 export function readBounds(value: Json): SplitBounds | undefined {
-  if (typeof value !== "object" || value === null || !("label" in value && "writes" in value && "paths" in value)) return undefined;
+  if (typeof value !== "object" || value === null || !("label" in value && "writes" in value && "paths" in value))
+    return undefined;
   // Only `splitBounds` makes objects with these fields.
   return value as unknown as SplitBounds;
 }

@@ -133,10 +133,7 @@ export function retryTask(
 }
 
 /** running -> mending: the orchestrator's model looks at it. It takes no slot meanwhile. */
-export function mendTask(
-  queue: Queue,
-  why: { readonly task: TaskId; readonly failure: Failure; readonly usd: number },
-): Queue {
+export function mendTask(queue: Queue, why: { readonly task: TaskId; readonly failure: Failure; readonly usd: number }): Queue {
   return edit(queue, { task: why.task, status: ["running"] }, (draft, before, position) => {
     draft.change(position, { status: "mending", failure: why.failure, usd: before.usd + why.usd });
   });

@@ -82,7 +82,9 @@ export function createWorld(options: WorldOptions): World {
     deltas.complete();
     if (workspacePath !== null) await endProcessesOf(runId);
   };
-  const prompts = [routerPrompt, plannerPrompt, workerPrompt, splitPrompt, rewordPrompt, synthesizerPrompt].map(({ version }) => version).join(" ");
+  const prompts = [routerPrompt, plannerPrompt, workerPrompt, splitPrompt, rewordPrompt, synthesizerPrompt]
+    .map(({ version }) => version)
+    .join(" ");
   const bound = digestOf(stableStringify([workers.map(({ card }) => card), policy ?? null, maxTasks]));
   return {
     machines,

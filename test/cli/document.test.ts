@@ -54,8 +54,13 @@ describe("the reference of the command line", () => {
   });
 
   it("names every field of the result", () => {
-    const rules = { policy: DEFAULT_POLICY, cards: [], tools: {}, checkPlan: () => ({ ok: false as const, issues: [] }),
-  checkSplit: () => ({ ok: false as const, issues: [] }) };
+    const rules = {
+      policy: DEFAULT_POLICY,
+      cards: [],
+      tools: {},
+      checkPlan: () => ({ ok: false as const, issues: [] }),
+      checkSplit: () => ({ ok: false as const, issues: [] }),
+    };
     const output = runOutput(startRun(undefined, rules)) as Parameters<typeof resultLine>[0];
     const whole = resultLine(output, { exitCode: 0, resultFolder: null, applied: null, notApplied: null, resume: null });
     const table = text.slice(text.indexOf("| field of `result`"));

@@ -55,7 +55,7 @@ function contextOf(plan: Plan, change: (queue: Queue) => Queue = (queue) => queu
     cards: BUILT_IN.map(({ card }) => card),
     tools: {},
     checkPlan: () => ({ ok: false as const, issues: [] }),
-  checkSplit: () => ({ ok: false as const, issues: [] }),
+    checkSplit: () => ({ ok: false as const, issues: [] }),
   };
   const context = withPlan({ ...startRun(undefined, rules), models: resolveModels({}, Date.parse("2026-11-22")) }, plan);
   return { ...context, queue: context.queue && change(context.queue) };

@@ -52,7 +52,8 @@ describe("the policy table", () => {
   });
 
   it("splits what is too large, rewords what was refused, redoes what collides, and nothing else", () => {
-    const codesWith = (what: string) => FAILURE_CODES.filter((code) => DEFAULT_TABLE[code].attempt.some((step) => step.do === what));
+    const codesWith = (what: string) =>
+      FAILURE_CODES.filter((code) => DEFAULT_TABLE[code].attempt.some((step) => step.do === what));
     expect(codesWith("split")).toEqual([
       "StreamStalled",
       "OutputTruncated",
@@ -80,14 +81,20 @@ describe("the next step", () => {
 
   it("of a task is a new attempt only while it has attempts, and each mending allows one more", () => {
     fc.assert(
-      fc.property(codes, fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 8 }), fc.nat(2), (code, attempts, failed, mended) => {
-        const policy: Policy = { ...DEFAULT_POLICY, attempts };
-        const { steps, then } = remedyFor(policy, code, { failed, mended });
-        expect(LAST).toContain(then);
-        expect(then).toBe(DEFAULT_TABLE[code].then);
-        const left = DEFAULT_TABLE[code].attempt.slice(failed - 1);
-        expect(steps).toEqual(failed < attempts + mended ? left : left.filter((step) => step.do !== "renew"));
-      }),
+      fc.property(
+        codes,
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 8 }),
+        fc.nat(2),
+        (code, attempts, failed, mended) => {
+          const policy: Policy = { ...DEFAULT_POLICY, attempts };
+          const { steps, then } = remedyFor(policy, code, { failed, mended });
+          expect(LAST).toContain(then);
+          expect(then).toBe(DEFAULT_TABLE[code].then);
+          const left = DEFAULT_TABLE[code].attempt.slice(failed - 1);
+          expect(steps).toEqual(failed < attempts + mended ? left : left.filter((step) => step.do !== "renew"));
+        },
+      ),
     );
   });
 

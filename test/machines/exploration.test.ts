@@ -37,7 +37,14 @@ function brokenIn({ context, children, status }: RunSnapshot, attempts = 2): str
   }
   if (tasks.some((task) => task.status === "finished" && !context.reports[taskIndex(task.id)])) return "a report is lost";
   const mended = tasks.filter((task) => task.status === "mending").map(({ id }) => id);
-  if (mended.toSorted().join() !== context.mending.map(({ task }) => task).toSorted().join()) return "a mending is lost";
+  if (
+    mended.toSorted().join() !==
+    context.mending
+      .map(({ task }) => task)
+      .toSorted()
+      .join()
+  )
+    return "a mending is lost";
   if (context.plan?.tasks.length !== tasks.length || context.reports.length !== tasks.length) return "plan and queue differ";
   if (status === "done" && !tasks.every((task) => settled.has(task.status))) return "the run ended before its tasks";
   if (status === "done" && context.outcome === null) return "the run ended without an outcome";

@@ -40,7 +40,9 @@ describe("a task that is too large", () => {
   it("is cut by the orchestrator's model while it takes no slot", () => {
     const run = tooLarge();
     expect(run.statuses).toBe("finished mending waiting");
-    expect(run.all("task.mending")).toMatchObject([{ task: "t2", attempt: 2, step: "split", failure: { code: "PromptTooLong" } }]);
+    expect(run.all("task.mending")).toMatchObject([
+      { task: "t2", attempt: 2, step: "split", failure: { code: "PromptTooLong" } },
+    ]);
     const { conversation, parameters, messages } = run.hands.requests.at(-1)!;
     expect([conversation, parameters.choice.model, parameters.tools]).toEqual(["mend:t2#1", "claude-opus-5-5", []]);
     expect(parameters.format?.name).toBe("split");
@@ -164,7 +166,10 @@ describe("a task that is too large", () => {
   it("is not cut where a function does it, nor in a run that asks no orchestrator's model", () => {
     const byFunction = new RunByHand(
       { plan: planOf({ a: { worker: "sum" } }) },
-      { prepare: (hands) => (hands.atOnce.performWork = () => ({ ok: false, failure: { code: "WorkerLooping", message: "x", retryable: true } })) },
+      {
+        prepare: (hands) =>
+          (hands.atOnce.performWork = () => ({ ok: false, failure: { code: "WorkerLooping", message: "x", retryable: true } })),
+      },
     );
     byFunction.hands.wake();
     expect(byFunction.output.outcome).toBe("failed");
@@ -176,7 +181,10 @@ describe("a task that is too large", () => {
 
 describe("a mending", () => {
   it("waits its time first, where the row says so", () => {
-    const table = { ...DEFAULT_TABLE, PromptTooLong: { turn: [], attempt: [{ do: "split", waitMs: [500, 500] }], then: "fail" } } as const;
+    const table = {
+      ...DEFAULT_TABLE,
+      PromptTooLong: { turn: [], attempt: [{ do: "split", waitMs: [500, 500] }], then: "fail" },
+    } as const;
     const run = new RunByHand({ plan: planOf({ a: {} }) }, { policy: { table } });
     run.hands.fail("t1#1", "PromptTooLong");
     expect(run.hands.doing()).toEqual(["wake/mend:t1#1"]);
@@ -278,17 +286,27 @@ describe("a task that is refused", () => {
     run.hands.wake();
     run.hands.answer("t1#3", { stop: "refusal" });
     expect(run.output.tasks[0]).toMatchObject({ status: "failed", attempts: 3, failure: { code: "Refused" } });
-    expect(run.output.tasks[0]?.history.map(({ attempt, code }) => `${attempt} ${code}`)).toEqual(["1 Refused", "2 Refused", "3 Refused"]);
+    expect(run.output.tasks[0]?.history.map(({ attempt, code }) => `${attempt} ${code}`)).toEqual([
+      "1 Refused",
+      "2 Refused",
+      "3 Refused",
+    ]);
   });
 });
 
 describe("a task that is given to another worker", () => {
   const byFrontend = (code: "WorkspaceFailed", worker: string): Partial<Policy> => ({
-    table: { ...DEFAULT_TABLE, [code]: { turn: [], attempt: [{ do: "renew", change: { worker, issues: true }, waitMs: [0, 0] }], then: "fail" } },
+    table: {
+      ...DEFAULT_TABLE,
+      [code]: { turn: [], attempt: [{ do: "renew", change: { worker, issues: true }, waitMs: [0, 0] }], then: "fail" },
+    },
   });
 
   it("is done with that one's instructions, and counts for its cap", () => {
-    const run = new RunByHand({ plan: planOf({ a: {}, b: { worker: "capped" } }) }, { policy: byFrontend("WorkspaceFailed", "capped") });
+    const run = new RunByHand(
+      { plan: planOf({ a: {}, b: { worker: "capped" } }) },
+      { policy: byFrontend("WorkspaceFailed", "capped") },
+    );
     run.hands.fail("t1#1", "WorkspaceFailed");
     expect(run.all("task.retrying")).toMatchObject([{ changes: ["worker backend -> capped", "told what failed before"] }]);
     run.hands.wake();

@@ -156,9 +156,12 @@ describe("too many restarts", () => {
     for (let task = 5; task <= 6; task++) run.hands.answer(`t${task}#1`, "GAVE UP: no idea");
     expect(run.activity).toBe("running");
     for (let task = 1; task <= 6; task++) run.hands.wake();
-    expect(run.all("task.started").filter(({ attempt }) => attempt === 2).map(({ changes }) => changes.join())).toEqual(
-      Array(6).fill("told what failed before"),
-    );
+    expect(
+      run
+        .all("task.started")
+        .filter(({ attempt }) => attempt === 2)
+        .map(({ changes }) => changes.join()),
+    ).toEqual(Array(6).fill("told what failed before"));
   });
 
   it("suspend the run also where one of its own conversations fails", () => {
@@ -235,7 +238,9 @@ describe("two tasks that changed one file", () => {
   it("go to a person where one is there, who may keep the later version", () => {
     const run = collided({ options: { asks: "wait" } }, ["sum", "backend"]);
     expect(run.phase).toBe("resolving");
-    expect(run.context.asks).toMatchObject([{ id: "conflicts", kind: "conflict", text: expect.stringContaining("t1 (a) and t2 (b)") }]);
+    expect(run.context.asks).toMatchObject([
+      { id: "conflicts", kind: "conflict", text: expect.stringContaining("t1 (a) and t2 (b)") },
+    ]);
     run.command({ type: "ask.answer", ask: "conflicts", decision: "approve" });
     expect(run.phase).toBe("synthesizing");
     expect(run.all("conflict.found")).toHaveLength(1);

@@ -27,7 +27,8 @@ async function crashing(times: number, shape: { readonly optional: boolean; read
   const journal = memoryJournal();
   let crashes = 0;
   const crash = ({ when, rows }: CrashPoint): boolean => {
-    const goesOff = when === "before" && crashes < times && rows.some(({ kind, key }) => kind === "result" && key === "t1#1/perform");
+    const goesOff =
+      when === "before" && crashes < times && rows.some(({ kind, key }) => kind === "result" && key === "t1#1/perform");
     if (goesOff) crashes += 1;
     return goesOff;
   };
@@ -43,7 +44,10 @@ describe("work that was going on at every crash", () => {
     expect({ performed, crashes }).toEqual({ performed: 3, crashes: 3 });
     expect(run.output).toMatchObject({
       outcome: "partial",
-      tasks: [{ status: "failed", attempts: 1, failure: { code: "Poisoned", message: expect.stringContaining("3 times") } }, { status: "finished" }],
+      tasks: [
+        { status: "failed", attempts: 1, failure: { code: "Poisoned", message: expect.stringContaining("3 times") } },
+        { status: "finished" },
+      ],
     });
   });
 

@@ -14,10 +14,30 @@ const drafted = { json: { rationale: "r", tasks: [{ label: "a", worker: "backend
 const parts = { json: { rationale: "", tasks: ["a-x", "a-y"].map((label) => ({ label, worker: "backend", task: label })) } };
 const routed = { json: { mode: "orchestrate", worker: null, reason: "large" } };
 
-type Phase = "routing" | "exploring" | "decomposing" | "preparing" | "working" | "mending" | "verifying" | "committing" | "integrating" | "synthesizing";
+type Phase =
+  | "routing"
+  | "exploring"
+  | "decomposing"
+  | "preparing"
+  | "working"
+  | "mending"
+  | "verifying"
+  | "committing"
+  | "integrating"
+  | "synthesizing";
 
 /** The conversation whose turn fails in a phase, or the effect that fails, and its key. */
-const places: Readonly<Record<Phase, { readonly talk: string } | { readonly step: "prepareWorkspace" | "verifyWork" | "commitWork" | "integrate"; readonly key: string; readonly again: string }>> = {
+const places: Readonly<
+  Record<
+    Phase,
+    | { readonly talk: string }
+    | {
+        readonly step: "prepareWorkspace" | "verifyWork" | "commitWork" | "integrate";
+        readonly key: string;
+        readonly again: string;
+      }
+  >
+> = {
   routing: { talk: "route" },
   exploring: { step: "prepareWorkspace", key: "plan/prepare/1", again: "plan/prepare/2" },
   decomposing: { talk: "plan" },
@@ -38,7 +58,10 @@ function play(phase: Phase, code: FailureCode) {
       const { atOnce } = hands;
       const { [place.step]: usual } = atOnce;
       // One key waits for the test; the same step elsewhere goes on by itself.
-      hands.atOnce = { ...atOnce, [place.step]: (input: { key: string }) => (input.key === place.key ? fails(code) : usual?.(input as never)) };
+      hands.atOnce = {
+        ...atOnce,
+        [place.step]: (input: { key: string }) => (input.key === place.key ? fails(code) : usual?.(input as never)),
+      };
     }
     const { commitWork } = hands.atOnce;
     hands.atOnce.commitWork = (input) => {
@@ -50,7 +73,12 @@ function play(phase: Phase, code: FailureCode) {
   const run = new RunByHand(phase === "mending" ? { ...shape, plan: planOf({ a: {} }) } : shape, { prepare: slow });
   const answered: string[] = [];
   const say = (talk: string, answer: Parameters<Hands["answer"]>[1]): void => {
-    if ("talk" in place && place.talk === talk && !run.activity.startsWith("suspended") && run.all("conversation.held").length === 0) {
+    if (
+      "talk" in place &&
+      place.talk === talk &&
+      !run.activity.startsWith("suspended") &&
+      run.all("conversation.held").length === 0
+    ) {
       run.hands.fail(talk, code);
       expect(run.activity).toBe("suspended");
       expect(run.hands.doing("modelTurn").filter((key) => key.startsWith(`${talk}/`))).toEqual([]);

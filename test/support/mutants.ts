@@ -32,7 +32,8 @@ const rules: RunRules = {
   policy: DEFAULT_POLICY,
   cards: workers.map(({ card }) => card),
   tools: {},
-  checkPlan: () => ({ ok: false, issues: [] }), checkSplit: () => ({ ok: false, issues: [] }),
+  checkPlan: () => ({ ok: false, issues: [] }),
+  checkSplit: () => ({ ok: false, issues: [] }),
 };
 
 /** All five. */

@@ -97,7 +97,10 @@ function stubborn(random: Random, { conversation, messages }: TurnRequest, badne
 function randomConflict(random: Random, { changes }: IntegrateInput): readonly Conflict[] {
   if (random() < 0.5) return [];
   const pairs = changes.flatMap((later, at) =>
-    changes.slice(0, at).filter(({ task }) => !later.after.includes(task)).map((earlier) => [earlier.task, later.task] as const),
+    changes
+      .slice(0, at)
+      .filter(({ task }) => !later.after.includes(task))
+      .map((earlier) => [earlier.task, later.task] as const),
   );
   const [earlier, later] = pairs[Math.floor(random() * pairs.length)] ?? [];
   return earlier && later ? [{ path: "a.txt", tasks: [earlier, later], kept: later }] : [];
