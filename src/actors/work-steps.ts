@@ -23,7 +23,7 @@ import type {
   ToolCallInput,
   VerifyInput,
 } from "./contract.ts";
-import { poisoned } from "./poisoned.ts";
+import { MOST_CRASHES_OF_STEPS, poisoned } from "./poisoned.ts";
 
 /** What the steps need. */
 export interface StepPorts {
@@ -138,7 +138,7 @@ async function attempted<T extends object>(
   what: string,
   work: () => Promise<T>,
 ): Promise<Attempted<T>> {
-  const why = poisoned(context, what);
+  const why = poisoned(context, what, MOST_CRASHES_OF_STEPS);
   if (why) return { ok: false, failure: why };
   try {
     return { ok: true, ...(await work()) };

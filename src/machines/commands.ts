@@ -5,6 +5,7 @@ import { attemptId, taskId, taskIndex } from "../core/ids.ts";
 import { headAndTail } from "../core/text.ts";
 import type { Ask, Command } from "../protocol/command.ts";
 import type { UpwardMessage } from "../protocol/message.ts";
+import { isSettledStatus } from "../queue/state.ts";
 import type { TaskStatus } from "../queue/state.ts";
 import { answerTask } from "../queue/queue.ts";
 import { answerConflicts } from "./conflicts.ts";
@@ -146,8 +147,8 @@ export function retryByCommand(context: RunContext, { task, at }: Delivered<"tas
 }
 
 const refusal = (task: string, status: TaskStatus): string =>
-  status === "failed" || status === "skipped"
-    ? `${task} needs a task that is itself ${status}: retry that one first`
+  isSettledStatus(status)
+    ? `${task} needs a task that failed or was skipped: retry that one first`
     : `${task} is ${status}: only a finished, failed or skipped task can be done again`;
 
 /** Wakes every conversation that was held. After too many restarts their count begins anew. */

@@ -101,8 +101,8 @@ export interface ConversationRules {
 }
 
 /** Names of the formats whose answers are plans. */
-const PLANS: readonly string[] = ["plan", "split"];
-const isPlan = (format: { readonly name: string } | null): boolean => format !== null && PLANS.includes(format.name);
+const PLANS: ReadonlySet<string> = new Set(["plan", "split"]);
+const isPlan = (format: { readonly name: string } | null): boolean => format !== null && PLANS.has(format.name);
 /** Most times a turn may be continued after `pause_turn`. */
 const MOST_PAUSES = 10;
 /** Equal calls with equal results: from this many on a hint, then the end. */

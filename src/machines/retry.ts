@@ -48,7 +48,7 @@ export function recordChanges(context: RunContext, task: TaskId, adjustment: Adj
   const entries = historyOf(context, task);
   const last = entries.at(-1);
   const history = last
-    ? { ...context.history, [task]: entries.with(-1, { ...last, changes: adjustment.changes }) }
+    ? { ...context.history, [task]: [...entries.slice(0, -1), { ...last, changes: adjustment.changes }] }
     : context.history;
   return { ...context, history, adjustments: { ...context.adjustments, [task]: adjustment } };
 }

@@ -220,7 +220,7 @@ export function reviveTask(queue: Queue, plan: Plan, task: TaskId): Queue {
  * finished -> ready: it is to be done again, so that whatever ran after it, over hard or soft edges, is `invalidated`
  * (finished, running, retrying, asking and mending tasks; failed and skipped ones stay). With `strategy` "one-for-one"
  * finished tasks keep their results, and only those under way that wait for it directly are invalidated. `stopped` are
- * those that were running: the caller ends their workers.
+ * those that were running: the caller ends their workers. Unchanged while a hard dependency has failed or been skipped.
  */
 export function redoTask(
   queue: Queue,
@@ -228,6 +228,7 @@ export function redoTask(
   { task, strategy = "rest-for-one" }: { readonly task: TaskId; readonly strategy?: "rest-for-one" | "one-for-one" },
 ): { readonly queue: Queue; readonly stopped: readonly TaskId[] } {
   const stopped: TaskId[] = [];
+  if (isBlocked(plan, taskIndex(task), (at) => queue.tasks[at])) return { queue, stopped };
   const next = edit(queue, { task, status: ["finished"] }, (draft, _before, position) => {
     const rest =
       strategy === "rest-for-one"

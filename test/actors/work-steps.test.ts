@@ -92,6 +92,24 @@ describe("toolCall", () => {
   });
 });
 
+describe("a step of our own", () => {
+  it("is begun again at more crashes than the work of others, and then no more", async () => {
+    let times = 0;
+    const workspace: WorkspacePort = {
+      ...noWorkspace(),
+      prepare: () => {
+        times++;
+        return never;
+      },
+    };
+    const logic = prepareWorkspace(stepPorts({ workspace }));
+    expect(await playTwice(logic, { workspace: "t1#1", layers: [] }, 10)).toMatchObject([
+      { type: "done", value: { ok: false, failure: { code: "Poisoned" } } },
+    ]);
+    expect(times).toBe(10);
+  });
+});
+
 describe("the steps of a worker", () => {
   const failing = (error: unknown): WorkspacePort => {
     const fail = async () => {

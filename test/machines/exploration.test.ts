@@ -12,8 +12,8 @@ import type { RunSnapshot } from "../support/simulate.ts";
 const inputOf = (concurrency: number) => runInput({ plan: diamond, options: { concurrency } });
 const settled = new Set(["finished", "failed", "skipped"]);
 
-/** The first promise that a state breaks. `attempts`: most of a task. */
-function brokenIn({ context, children, status }: RunSnapshot, attempts = 2): string | undefined {
+/** The first promise that a state breaks. `most`: attempts that a task may have. */
+function brokenIn({ context, children, status }: RunSnapshot, most = 2): string | undefined {
   const { queue, options } = context;
   const tasks = queue?.tasks ?? [];
   const running = tasks.filter((task) => task.status === "running");
@@ -22,7 +22,7 @@ function brokenIn({ context, children, status }: RunSnapshot, attempts = 2): str
     .toSorted();
   if (running.length > options.concurrency) return "too many tasks run";
   if (running.some((task) => !mayRun(context, task.id))) return "a task runs before what it needs is finished";
-  if (tasks.some((task) => task.attempts > attempts)) return "a task has more attempts than it may have";
+  if (tasks.some((task) => task.attempts > most)) return "a task has more attempts than it may have";
   if (
     status === "active" &&
     alive.join() !==

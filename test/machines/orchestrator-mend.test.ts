@@ -274,7 +274,7 @@ describe("a task that is refused", () => {
     "goes to the row's last word when nothing comes of it: %j",
     (answer) => {
       const run = refused({ options: { asks: "wait" } });
-      for (let tries = 0; tries < 3; tries++) run.hands.answer("mend:t1#1", answer as ScriptedAnswer);
+      for (let tries = 0; tries < 3; tries++) run.hands.answer("mend:t1#1", answer);
       expect(run.statuses).toBe("asking");
       expect(run.context.asks[0]?.detail).toMatchObject({ code: "Refused" });
     },

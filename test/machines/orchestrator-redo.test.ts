@@ -137,7 +137,7 @@ describe("a task that failed and is tried again", () => {
     const run = new RunByHand({ plan: chain });
     run.command({ type: "task.skip", task: "t1" });
     run.command({ type: "task.retry", task: "t2" });
-    expect(run.letters).toEqual(["person: task.retry (t2 needs a task that is itself skipped: retry that one first)"]);
+    expect(run.letters).toEqual(["person: task.retry (t2 needs a task that failed or was skipped: retry that one first)"]);
   });
 });
 

@@ -16,7 +16,7 @@ type Random = () => number;
 
 const stage = randomStage();
 const usual = createOrchestrator({ workers, ports: stage.ports });
-const other = createOrchestrator({ workers, ports: stage.ports, policy: { strategy: "one-for-one", attempts: 3 } });
+const oneForOne = createOrchestrator({ workers, ports: stage.ports, policy: { strategy: "one-for-one", attempts: 3 } });
 const WORKERS = ["backend", "frontend", "typed", "capped", "sum"];
 
 function randomInput(random: Random, seed: number): RunInput {
@@ -75,7 +75,7 @@ async function audited(seed: number): Promise<SimulatedRun> {
   const commands = randomCommands(random);
   const react = random() < 0.3 ? impatient(random) : () => undefined;
   const auditor = new RunAuditor(input);
-  const machine = seed % 4 === 0 ? other : usual;
+  const machine = seed % 4 === 0 ? oneForOne : usual;
   const run = await simulate({ input, machine, seed, commands, watch: auditor.watch, onEvent: auditor.hear, react });
   auditor.expectSound(run);
   return run;
