@@ -243,6 +243,10 @@ describe("a suspension", () => {
     expect(run.all("task.retrying")).toMatchObject([{ task: "t1", attempt: 1, failure: { code: "StoreFull" } }]);
     run.command({ type: "run.resume" });
     expect(run.workers).toEqual(["worker:t1#2"]);
+    // That one was not the task's fault: it has all its attempts.
+    const crash = { type: "xstate.error.actor.worker:t1#2", actorId: "worker:t1#2", error: { message: "it broke" } };
+    run.actor.send(crash as never);
+    expect(run.statuses).toBe("retrying");
   });
 
   it("comes when too many attempts fail in a period, before more is paid", () => {
