@@ -8,6 +8,7 @@ import type { Brief } from "../protocol/work.ts";
 import type { WorkspacePort } from "../workspace/port.ts";
 import { bounded } from "./bounded.ts";
 import type { Attempted, PerformInput, RunActors } from "./contract.ts";
+import { poisoned } from "./poisoned.ts";
 
 /** What a function of the user's may use while it performs. */
 export interface PerformTools {
@@ -47,6 +48,8 @@ export function performWork({ runId, workers, workspace }: PerformPorts): RunAct
       const worker = workers.find((one) => one.name === name);
       if (typeof worker?.perform !== "function")
         return { ok: false, failure: failure("WorkerCrashed", `Worker "${name}" has no function to perform.`) };
+      const why = poisoned(context, `the function of worker "${name}"`);
+      if (why) return { ok: false, failure: why };
       const use: PerformTools = {
         signal: context.signal,
         workspace: workspace.rootOf({ run: runId, attempt }),

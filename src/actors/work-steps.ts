@@ -10,6 +10,7 @@ import type { Conflict, Evidence } from "../protocol/work.ts";
 import type { ArtifactStore } from "../store/artifacts.ts";
 import type { Toolbox } from "../tools/port.ts";
 import type { WorkspacePort } from "../workspace/port.ts";
+import type { EffectContext } from "../host/port.ts";
 import { bounded } from "./bounded.ts";
 import type {
   Attempted,
@@ -22,6 +23,7 @@ import type {
   ToolCallInput,
   VerifyInput,
 } from "./contract.ts";
+import { MOST_CRASHES_OF_STEPS, poisoned } from "./poisoned.ts";
 
 /** What the steps need. */
 export interface StepPorts {
@@ -49,6 +51,8 @@ export function toolCall({ runId, toolbox, workspace, environment = [] }: StepPo
       }),
     },
     async ({ call, workspace: copy }, context) => {
+      const why = poisoned(context, `the call of ${call.name}`);
+      if (why) throw Object.assign(new Error(why.message), { code: why.code });
       const root = workspace.rootOf({ run: runId, attempt: copy });
       const { signal, recovering } = context;
       const running = toolbox.run(call, { root, signal, environment, runId, recovering });
@@ -63,8 +67,9 @@ export function toolCall({ runId, toolbox, workspace, environment = [] }: StepPo
 
 /** A fresh copy of the workspace for an attempt. */
 export function prepareWorkspace({ runId, workspace }: StepPorts): RunActors["prepareWorkspace"] {
-  return effect("prepareWorkspace", { class: "idempotent" }, ({ workspace: attempt, layers }: PrepareInput, { signal }) =>
-    attempted<{ readonly conflicts: readonly Conflict[] }>(async () => {
+  return effect("prepareWorkspace", { class: "idempotent" }, ({ workspace: attempt, layers }: PrepareInput, context) =>
+    attempted<{ readonly conflicts: readonly Conflict[] }>(context, "making its copy", async () => {
+      const { signal } = context;
       const { conflicts } = await workspace.prepare({ run: runId, attempt, layers, signal });
       return { conflicts: conflicts.map(({ path, tasks, kept }) => ({ path, tasks, kept })) };
     }),
@@ -76,8 +81,9 @@ export function verifyWork({ runId, toolbox, workspace, environment = [] }: Step
   return effect(
     "verifyWork",
     { class: "idempotent" },
-    ({ workspace: attempt, layers, needsFiles, commands }: VerifyInput, { signal }) =>
-      attempted<{ readonly evidence: readonly Evidence[] }>(async () => {
+    ({ workspace: attempt, layers, needsFiles, commands }: VerifyInput, context) =>
+      attempted<{ readonly evidence: readonly Evidence[] }>(context, "checking its result", async () => {
+        const { signal } = context;
         const evidence: Evidence[] = [];
         if (needsFiles) {
           const { files } = await workspace.commit({ run: runId, attempt, layers, signal });
@@ -101,8 +107,9 @@ export function verifyWork({ runId, toolbox, workspace, environment = [] }: Step
 
 /** Stores what an attempt made. */
 export function commitWork({ runId, workspace, artifacts }: StepPorts): RunActors["commitWork"] {
-  return effect("commitWork", { class: "idempotent" }, ({ workspace: attempt, layers, output }: CommitInput, { signal }) =>
-    attempted<Committed>(async () => {
+  return effect("commitWork", { class: "idempotent" }, ({ workspace: attempt, layers, output }: CommitInput, context) =>
+    attempted<Committed>(context, "storing its result", async () => {
+      const { signal } = context;
       const changes = await workspace.commit({ run: runId, attempt, layers, signal });
       const { ref, bytes } = await artifacts.put(textOf(output));
       return { changes: { ref: changes.ref, files: changes.files.map(({ path, kind }) => ({ path, kind })) }, ref, bytes };
@@ -112,8 +119,9 @@ export function commitWork({ runId, workspace, artifacts }: StepPorts): RunActor
 
 /** Folds all change sets into the result folder. */
 export function integrate({ runId, workspace }: StepPorts): RunActors["integrate"] {
-  return effect("integrate", { class: "idempotent" }, ({ changes }: IntegrateInput, { signal }) =>
-    attempted<Integrated>(async () => {
+  return effect("integrate", { class: "idempotent" }, ({ changes }: IntegrateInput, context) =>
+    attempted<Integrated>(context, "folding the changes", async () => {
+      const { signal } = context;
       const { files, conflicts } = await workspace.integrate({ run: runId, changes, signal });
       const open = conflicts.filter(({ settled }) => !settled);
       return {
@@ -125,7 +133,13 @@ export function integrate({ runId, workspace }: StepPorts): RunActors["integrate
 }
 
 /** Expected failures are values; the code is the error's own where it is one of ours. */
-async function attempted<T extends object>(work: () => Promise<T>): Promise<Attempted<T>> {
+async function attempted<T extends object>(
+  context: Pick<EffectContext, "lost" | "key">,
+  what: string,
+  work: () => Promise<T>,
+): Promise<Attempted<T>> {
+  const why = poisoned(context, what, MOST_CRASHES_OF_STEPS);
+  if (why) return { ok: false, failure: why };
   try {
     return { ok: true, ...(await work()) };
   } catch (error) {

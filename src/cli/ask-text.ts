@@ -26,6 +26,8 @@ export function askText(ask: Ask, context: RunContext): AskText {
       return { lines: [`May this be run${who}?`, ...callLines(ask.detail)], question: "Run it?" };
     case "escalation":
       return { lines: [safe(ask.text, 600)], question: "Try it again?" };
+    case "conflict":
+      return { lines: [safe(ask.text, 1_200)], question: "Keep the later versions?" };
     default:
       return unreachable(ask.kind);
   }

@@ -32,6 +32,10 @@ function remember(memory: PlainMemory, event: NumberedEvent): PlainMemory {
   if (event.type === "plan.accepted") {
     return { startedAt, workers: Object.fromEntries(event.tasks.map(({ id, worker }) => [id, safe(worker, 40)])) };
   }
+  if (event.type === "plan.amended") {
+    const added = event.tasks.map(({ id, worker }) => [id, safe(worker, 40)] as const);
+    return { startedAt, workers: { ...memory.workers, ...Object.fromEntries(added) } };
+  }
   const isNews = event.type === "task.started" && memory.workers[event.task] !== safe(event.worker, 40);
   if (!isNews) return startedAt === memory.startedAt ? memory : { ...memory, startedAt };
   return { startedAt, workers: { ...memory.workers, [event.task]: safe(event.worker, 40) } };
@@ -43,6 +47,7 @@ type OfTask = Among<`task.${string}`>;
 
 /** What a line says about an event, without its time. */
 function textsOf(event: NumberedEvent, memory: PlainMemory): readonly string[] {
+  if (event.type === "plan.amended") return amendedTexts(event, memory);
   if ("task" in event) return taskTexts(event, nameOf(event.task, memory));
   if ("conversation" in event) return conversationTexts(event, nameOf(event.conversation, memory));
   return runTexts(event, memory);
@@ -54,7 +59,10 @@ function nameOf(name: string, { workers }: PlainMemory): string {
   return `[${Object.hasOwn(workers, id) ? `${id} ${workers[id]}` : safe(id, 60)}]`;
 }
 
-function runTexts(event: Exclude<NumberedEvent, OfConversation | OfTask>, memory: PlainMemory): readonly string[] {
+function runTexts(
+  event: Exclude<NumberedEvent, OfConversation | OfTask | Among<"plan.amended">>,
+  memory: PlainMemory,
+): readonly string[] {
   switch (event.type) {
     case "run.started":
       return [`[run] ${event.runId} (${event.mode}; ${event.workers.join(", ")}): ${safe(event.request, 120)}`];
@@ -106,6 +114,14 @@ function taskTexts(event: OfTask, task: string): readonly string[] {
       return [
         `${task} attempt ${event.attempt} failed (${failureText(event.failure)}); again ${inTime(event)}${changesText(event.changes)}`,
       ];
+    case "task.mending": {
+      const how = event.step === "split" ? "it is cut into parts" : "it is worded anew";
+      return [`${task} attempt ${event.attempt} failed (${failureText(event.failure)}); ${how}`];
+    }
+    case "task.invalidated":
+      return [`${task} is to be done again: ${safe(event.because)}`];
+    case "task.revived":
+      return [`${task} is tried again`];
     case "task.finished": {
       const files = event.files.length > 0 ? `, ${plural(event.files.length, "file")}` : "";
       return [`${task} finished in ${durationText(event.durationMs)}, ${moneyText(event.usd)}${files}: ${safe(event.summary)}`];
@@ -141,6 +157,13 @@ function conversationTexts(event: OfConversation, who: string): readonly string[
     default:
       return unreachable(event);
   }
+}
+
+function amendedTexts({ task, parts, tasks, why }: Among<"plan.amended">, memory: PlainMemory): readonly string[] {
+  const name = nameOf(task, memory);
+  if (parts.length === 0) return [`[plan] ${name} gets another place: ${safe(why)}`];
+  const added = tasks.filter(({ id }) => parts.includes(id)).map(({ id, label }) => `${id} (${safe(label, 80)})`);
+  return [`[plan] ${name} is cut into ${added.join(", ")}: ${safe(why)}`];
 }
 
 function planTexts({ tasks, criticalPath, rationale }: Extract<NumberedEvent, { type: "plan.accepted" }>): readonly string[] {

@@ -59,9 +59,10 @@ function taskLines(tasks: readonly Task[]): readonly string[] {
     ? []
     : [
         "Tasks",
-        ...tasks.map(
-          (task) => `  ${MARKS[task.status]} ${task.id} ${fitToCells(safe(task.worker, 40), workerCells)}  ${taskText(task)}`,
-        ),
+        ...tasks.flatMap((task) => [
+          `  ${MARKS[task.status]} ${task.id} ${fitToCells(safe(task.worker, 40), workerCells)}  ${taskText(task)}`,
+          ...historyLines(task),
+        ]),
       ];
 }
 
@@ -74,6 +75,17 @@ function taskText(task: Task): string {
   const isFollowing = failure !== null && cause !== null && failure.code !== cause.code;
   const why = failure === null ? "" : `: ${isFollowing ? `${cause.code}: ${safe(failure.message, 90)}` : failureText(failure)}`;
   return `${label} ${task.status}${task.attempts > 0 ? ` (${effort})` : ""}${why}`;
+}
+
+/** `attempt 1 failed with VerifyFailed, then: told what failed before`, all attempts that failed in one line. */
+function historyLines({ history, status }: Task): readonly string[] {
+  // What ended it stands in the line above.
+  const told = status === "finished" ? history : history.slice(0, -1);
+  const attempts = told.map(({ attempt, code, changes }) => {
+    const then = changes.length === 0 ? "" : `, then: ${safe(changes.join(", "), 200)}`;
+    return `attempt ${attempt} failed with ${code}${then}`;
+  });
+  return attempts.length === 0 ? [] : [`      ${attempts.join("; ")}`];
 }
 
 function conflictLines({ conflicts }: RunResult): readonly string[] {

@@ -25,3 +25,12 @@ export function parseAttemptId(id: string): { readonly task: TaskId; readonly at
   const match = /^(?:worker:)?(t[1-9]\d*)#([1-9]\d*)$/.exec(id);
   return match?.[1] && match[2] ? { task: taskId(match[1]), attempt: Number(match[2]) } : undefined;
 }
+
+/** Names one conversation that mends a task, `mend:t3#1`, counted over all of that task. */
+export const mendId = (task: TaskId, count: number): string => `mend:${task}#${count}`;
+
+/** The task that a conversation such as `t3#2` or `mend:t3#1` is about; undefined for the run's own. */
+export function taskOfConversation(id: string): TaskId | undefined {
+  return parseAttemptId(id.startsWith(MEND) ? id.slice(MEND.length) : id)?.task;
+}
+const MEND = "mend:";

@@ -20,14 +20,32 @@ export interface Change {
   readonly issues?: true;
   /** `other`: the next model of the same class; `orchestrator`: the orchestrator's model does the task itself. */
   readonly model?: "other" | "orchestrator";
+  /**
+   * Another worker does the task, with its own instructions, tools and model. Passed over where that one takes another
+   * input, or gives another output, than the worker that failed.
+   */
+  readonly worker?: string;
 }
 
 /** A new attempt of the task in a new conversation, after a random wait in ms. */
-export interface AttemptStep {
+export interface RenewStep {
   readonly do: "renew";
   readonly change: Change;
   readonly waitMs: readonly [number, number];
 }
+
+/**
+ * What a task is tried with after it failed.
+ * `split`: the orchestrator's model cuts it into 2 to 4 parts inside its own files, tools and checks; then it is done
+ * once more, putting them together. Once a task, never a part; not above the most tasks of a plan.
+ * `reword`: the orchestrator's model writes its text anew. Once a task.
+ * Both cost no attempt of their own, and only tasks of model workers have them.
+ * `redo`: only for ConflictingOutputs: the later task is done again on top of the earlier one. Once a run.
+ */
+export type AttemptStep =
+  | RenewStep
+  | { readonly do: "split" | "reword"; readonly waitMs: readonly [number, number] }
+  | { readonly do: "redo" };
 
 /** What happens when nothing is left to try. `ask` without a person is `fail`. */
 export type LastStep = "fail" | "skip" | "ask" | "suspend" | "synthesize";
@@ -55,10 +73,17 @@ export interface Policy {
   readonly repairs: { readonly plan: number; readonly answer: number };
   /** Fall back to one worker when the plan stays invalid. @default false */
   readonly planFallback: boolean;
+  /**
+   * What becomes of the tasks that build on one that is done again. `rest-for-one`: they are done again, too, and those
+   * that run are stopped. `one-for-one`: finished ones keep their results. @default "rest-for-one"
+   */
+  readonly strategy: "rest-for-one" | "one-for-one";
 }
 
 const again = (from: number, to: number): TurnStep => ({ do: "again", waitMs: [from, to] });
-const renew = (change: Change, waitMs: readonly [number, number] = [0, 0]): AttemptStep => ({ do: "renew", change, waitMs });
+const renew = (change: Change, waitMs: readonly [number, number] = [0, 0]): RenewStep => ({ do: "renew", change, waitMs });
+const split: AttemptStep = { do: "split", waitMs: [0, 0] };
+const reword: AttemptStep = { do: "reword", waitMs: [0, 0] };
 const row = (turn: readonly TurnStep[], attempt: readonly AttemptStep[], then: LastStep): PolicyRow => ({ turn, attempt, then });
 
 /** Before a costly second attempt: long enough for a person to see it and step in. */
@@ -66,8 +91,9 @@ const PAUSE = [500, 1_500] as const;
 
 const network = row([again(500, 2_000), again(2_000, 8_000), again(8_000, 30_000)], [renew({}, [1_000, 5_000])], "fail");
 const transcript = row([], [renew({ issues: true })], "fail");
-const tooLong = row([], [renew({ context: "trimmed" }), renew({ context: "trimmed", issues: true })], "fail");
+const tooLong = row([], [renew({ context: "trimmed" }), split], "fail");
 const worker = row([], [renew({ issues: true }), renew({ issues: true, model: "orchestrator" })], "ask");
+const tooLarge = row([], [...worker.attempt, split], "ask");
 const stopPaying = row([], [], "suspend");
 const never = row([], [], "fail");
 
@@ -82,12 +108,12 @@ export const DEFAULT_TABLE: PolicyTable = {
   ServerFault: network,
   NetworkFault: network,
   StreamCut: network,
-  StreamStalled: row([again(0, 1_000)], [renew({ effort: "lower" }), renew({ effort: "lower", issues: true })], "fail"),
+  StreamStalled: row([again(0, 1_000)], [renew({ effort: "lower" }), split], "fail"),
   TurnLost: row([again(0, 0), again(0, 0), again(0, 0)], [renew({})], "fail"),
   MalformedAnswer: row([again(0, 1_000)], [renew({})], "fail"),
   OutputTruncated: row(
     [],
-    [renew({ maxTokens: "double", issues: true }, PAUSE), renew({ effort: "lower", issues: true }, PAUSE)],
+    [renew({ maxTokens: "double", issues: true }, PAUSE), renew({ effort: "lower", issues: true }, PAUSE), split],
     "fail",
   ),
   PromptTooLong: tooLong,
@@ -95,10 +121,10 @@ export const DEFAULT_TABLE: PolicyTable = {
   RequestTooLarge: tooLong,
   HistoryBroken: transcript,
   ThinkingBindingBroken: transcript,
-  Refused: row([], [renew({ model: "other" })], "ask"),
+  Refused: row([], [renew({ model: "other" }), reword], "ask"),
   WorkerOutputInvalid: row([{ do: "append" }], [renew({ issues: true }), renew({ issues: true, model: "orchestrator" })], "fail"),
-  WorkerLooping: worker,
-  WorkerTimeout: worker,
+  WorkerLooping: tooLarge,
+  WorkerTimeout: tooLarge,
   WorkerBudget: worker,
   WorkerCrashed: worker,
   WorkerGaveUp: worker,
@@ -116,7 +142,7 @@ export const DEFAULT_TABLE: PolicyTable = {
   Skipped: row([], [], "skip"),
   Cancelled: never,
   PlanInvalid: row([{ do: "append" }, { do: "append" }], [], "fail"),
-  ConflictingOutputs: row([], [], "fail"),
+  ConflictingOutputs: row([], [{ do: "redo" }], "ask"),
   BudgetExceeded: row([], [], "synthesize"),
   AuthFailed: stopPaying,
   BillingBlocked: stopPaying,
@@ -129,21 +155,6 @@ export const DEFAULT_TABLE: PolicyTable = {
   Internal: stopPaying,
 };
 
-/** Rows whose full answer needs parts that do not exist yet (splitting a task, asking Opus to reword it, redoing the later of two conflicting tasks): what stands in for it now. */
-export const STAND_INS: readonly { readonly code: FailureCode; readonly wanted: string; readonly standIn: string }[] = [
-  { code: "StreamStalled", wanted: "split the task", standIn: "a new attempt with lower effort" },
-  { code: "OutputTruncated", wanted: "split the task", standIn: "a new attempt with lower effort" },
-  { code: "PromptTooLong", wanted: "split the task", standIn: "a second trimmed attempt" },
-  { code: "ContextFull", wanted: "split the task", standIn: "a second trimmed attempt" },
-  { code: "RequestTooLarge", wanted: "split the task", standIn: "a second trimmed attempt" },
-  { code: "Refused", wanted: "the task reworded by the orchestrator's model", standIn: "another model, then a person" },
-  {
-    code: "ConflictingOutputs",
-    wanted: "redo the later task on top of the earlier",
-    standIn: "the later version stands and both are named",
-  },
-];
-
 /** The default policy. */
 export const DEFAULT_POLICY: Policy = {
   table: DEFAULT_TABLE,
@@ -152,6 +163,7 @@ export const DEFAULT_POLICY: Policy = {
   longestWaitMs: 900_000,
   repairs: { plan: 2, answer: 1 },
   planFallback: false,
+  strategy: "rest-for-one",
 };
 
 /** What to do on the same turn after `tried` tries that ended in this code; undefined when the conversation has nothing left. */
@@ -159,10 +171,26 @@ export function nextTurnStep(policy: Policy, code: FailureCode, tried: number): 
   return policy.table[code].turn[tried];
 }
 
-/** What the orchestrator does after a task failed `failed` times (this one included) with this code last. */
-export function nextAttemptStep(policy: Policy, code: FailureCode, failed: number): AttemptStep | LastStep {
+/** What a row leaves to try after a failure. */
+export interface Remedy {
+  /** In order: the first that fits is taken, and the next one where it fails itself. */
+  readonly steps: readonly AttemptStep[];
+  readonly then: LastStep;
+}
+
+/**
+ * What is left to try after `failed` failures (this one included) with this code last: the row from its `failed`th entry
+ * on, without the new attempts that `attempts` no longer allows. Each mending so far (`split`, `reword`) allows one more.
+ */
+export function remedyFor(
+  policy: Policy,
+  code: FailureCode,
+  { failed, mended = 0 }: { readonly failed: number; readonly mended?: number },
+): Remedy {
   const { attempt, then } = policy.table[code];
-  return (failed < policy.attempts ? attempt[failed - 1] : undefined) ?? then;
+  const mayRenew = failed < policy.attempts + mended;
+  const left = failed < 1 ? [] : attempt.slice(failed - 1);
+  return { steps: left.filter((step) => step.do !== "renew" || mayRenew), then };
 }
 
 /** A wait between two bounds for a draw in [0, 1), in whole ms. */

@@ -2,7 +2,7 @@
 import { failure, rootCause } from "../core/failure.ts";
 import { taskIdAt } from "../core/ids.ts";
 import type { Failure } from "../core/failure.ts";
-import { nextAttemptStep, waitBetween } from "../core/policy.ts";
+import { remedyFor, waitBetween } from "../core/policy.ts";
 import { draw } from "../core/random.ts";
 import { unreachable } from "../core/unreachable.ts";
 import { adjustChoice } from "../model/adjust.ts";
@@ -18,7 +18,7 @@ import { mustAsk, synthesisChoice } from "./limits.ts";
 import { closeBooks, goBroke } from "./money.ts";
 import { withPlan } from "./run-state.ts";
 import type { CallName, RunContext, RunRules } from "./run-state.ts";
-import { countRestart, isTooIntense } from "./settle.ts";
+import { countRestart, isTooIntense, tooManyRestarts } from "./retry.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Step } from "./step.ts";
 
@@ -128,8 +128,11 @@ export interface FailedCall {
 /** A conversation of the run broke or failed: try it again as the policy says, or go on without it. */
 export function retryCall(context: RunContext, { call, why }: FailedCall, rules: RunRules): Step {
   const state = context.calls[call];
-  const next = nextAttemptStep(rules.policy, why.code, state.tried);
-  if (typeof next === "object" && !isTooIntense(context, rules)) {
+  const { steps, then } = remedyFor(rules.policy, why.code, { failed: state.tried });
+  const next = steps.find((one) => one.do === "renew");
+  if (next && isTooIntense(context, rules))
+    return step({ ...context, suspension: tooManyRestarts(rules, why), returning: { call, woken: true } });
+  if (next) {
     const drawn = draw(context.seed);
     const wakeAt = context.now + Math.max(why.retryAfterMs ?? 0, waitBetween(next.waitMs, drawn.value));
     const choice = adjustChoice(state.choice ?? choiceOf(context, call), next.change, context.models.orchestrator);
@@ -145,7 +148,7 @@ export function retryCall(context: RunContext, { call, why }: FailedCall, rules:
       dueAt: wakeAt,
     });
   }
-  if (next === "suspend") return step({ ...context, suspension: why, returning: { call, woken: true } });
+  if (then === "suspend") return step({ ...context, suspension: why, returning: { call, woken: true } });
   return withoutCall(context, { call, why }, rules);
 }
 

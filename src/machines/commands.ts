@@ -5,12 +5,16 @@ import { attemptId, taskId, taskIndex } from "../core/ids.ts";
 import { headAndTail } from "../core/text.ts";
 import type { Ask, Command } from "../protocol/command.ts";
 import type { UpwardMessage } from "../protocol/message.ts";
-import { criticalPath } from "../queue/plan-index.ts";
-import { answerTask, reviveTask } from "../queue/queue.ts";
+import { isSettledStatus } from "../queue/state.ts";
+import type { TaskStatus } from "../queue/state.ts";
+import { answerTask } from "../queue/queue.ts";
+import { answerConflicts } from "./conflicts.ts";
 import { childOf, liveConversations, withPlan } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
 import { answered } from "./deadlines.ts";
 import { dropLetter } from "./letters.ts";
+import { planLines } from "./plan-events.ts";
+import { redo, revive } from "./redo.ts";
 import { lossEvents, skip } from "./settle.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
@@ -42,16 +46,17 @@ export const isAnswerTo = (ask: Ask | undefined, { hash }: Delivered<"ask.answer
   ask !== undefined && (hash === undefined || hash === ask.hash);
 
 /** A person answers. The plan's question is the chart's own matter; here are the others, and what answers nothing. */
-export function answerAsk(context: RunContext, command: Delivered<"ask.answer">): Step {
+export function answerAsk(context: RunContext, command: Delivered<"ask.answer">, rules: RunRules): Step {
   const ask = context.asks.find(({ id }) => id === command.ask);
   if (!ask || !isAnswerTo(ask, command)) {
     const reason = ask ? "the question has changed since it was seen" : "no such question is open";
     return dropLetter({ ...context, now: command.at }, { from: command.ask, what: "ask.answer", reason });
   }
   const closed = closeAsk({ ...context, now: command.at }, command);
-  return sequence(closed, (next) =>
-    ask.kind === "escalation" ? answerEscalation(next, ask, command) : passAnswer(next, ask, command),
-  );
+  return sequence(closed, (next) => {
+    if (ask.kind === "conflict") return answerConflicts(next, command.decision, rules);
+    return ask.kind === "escalation" ? answerEscalation(next, ask, command) : passAnswer(next, ask, command);
+  });
 }
 
 /** Takes a question off the list and says how it was answered. */
@@ -87,17 +92,7 @@ export function openReview(context: RunContext): Step {
 export function announcePlan(context: RunContext): Step {
   const { plan } = context;
   if (!plan) return step(context);
-  const tasks = plan.tasks.map(({ id, label, worker, dependencies, optional }) => ({
-    id,
-    label,
-    worker,
-    dependencies: [...dependencies],
-    optional,
-  }));
-  return step(
-    context,
-    emit(context, { type: "plan.accepted", rationale: plan.rationale, tasks, criticalPath: [...criticalPath(plan).tasks] }),
-  );
+  return step(context, emit(context, { type: "plan.accepted", rationale: plan.rationale, ...planLines(plan) }));
 }
 
 /** Replaces the plan under review; an invalid one is a dead letter that says why. */
@@ -137,20 +132,30 @@ export function skipByCommand(context: RunContext, { task, reason, at }: Deliver
     : skipped;
 }
 
-/** A person has a failed or skipped task tried again. */
-export function retryByCommand(context: RunContext, { task, at }: Delivered<"task.retry">): Step {
-  const { queue, plan } = context;
+/** A person has a task done again: a failed or skipped one is tried once more, a finished one is redone. */
+export function retryByCommand(context: RunContext, { task, at }: Delivered<"task.retry">, { policy }: RunRules): Step {
   const timed = { ...context, now: at };
-  if (context.broke !== null) return dropLetter(timed, { from: "person", what: "task.retry", reason: "the budget is used up" });
-  const revived = queue && plan ? reviveTask(queue, plan, taskId(task)) : queue;
-  if (revived === queue)
-    return dropLetter(timed, { from: "person", what: "task.retry", reason: `${task} is not failed or skipped` });
-  return step({ ...timed, queue: revived });
+  const refuse = (reason: string): Step => dropLetter(timed, { from: "person", what: "task.retry", reason });
+  if (context.broke !== null) return refuse("the budget is used up");
+  if (context.returning !== null) return refuse("the answer is being written already");
+  const id = taskId(task);
+  const status = context.queue?.tasks[taskIndex(task)]?.status;
+  const again =
+    status === "finished"
+      ? redo(timed, { task: id, because: "a person wants it done again" }, policy.strategy)
+      : revive(timed, id);
+  return again ?? refuse(status === undefined ? `there is no ${task}` : refusal(task, status));
 }
 
-/** Wakes every conversation that was held. */
+const refusal = (task: string, status: TaskStatus): string =>
+  isSettledStatus(status)
+    ? `${task} needs a task that failed or was skipped: retry that one first`
+    : `${task} is ${status}: only a finished, failed or skipped task can be done again`;
+
+/** Wakes every conversation that was held. After too many restarts their count begins anew. */
 export function resumeHeld(context: RunContext, at: number): Step {
-  const timed = { ...context, now: at, suspension: null };
+  const restarts = context.suspension?.code === "RestartIntensity" ? [] : context.restarts;
+  const timed = { ...context, now: at, suspension: null, restarts };
   return step(
     timed,
     ...liveConversations(timed).flatMap((from): Directive[] => {

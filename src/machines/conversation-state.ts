@@ -26,7 +26,7 @@ import { describeAsk } from "./asks.ts";
 
 /** What a conversation is started with. */
 export interface ConversationInput {
-  /** `plan`, `route`, `synthesis`, or an attempt such as `t3#2`. */
+  /** `plan`, `route`, `synthesis`, an attempt such as `t3#2`, or `mend:t3#1`. */
   readonly id: string;
   readonly parameters: FrozenParameters;
   /** The history so far, ending with a user message. */
@@ -41,6 +41,8 @@ export interface ConversationInput {
   readonly limits: { readonly turns: number; readonly toolCalls: number };
   /** Most repair turns for an answer that does not fit its format. */
   readonly repairs: number;
+  /** What the decoder of its answer has to know besides the format. @default null */
+  readonly about?: Json;
   /** Host time of the start, ms. */
   readonly at: number;
 }
@@ -69,6 +71,8 @@ export interface ConversationContext extends ConversationInput {
   readonly next: number;
   readonly results: readonly UserBlock[];
   readonly toolCalls: number;
+  /** Calls that broke their tool, which the model was told of. */
+  readonly broken: number;
   /** Digests of recent calls with their results, for the loop detector. */
   readonly recent: readonly string[];
   readonly refused: readonly string[];
@@ -91,6 +95,7 @@ export interface ConversationContext extends ConversationInput {
 export type Decode = (
   format: string,
   text: string,
+  about: Json,
 ) => { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly issues: readonly string[] };
 
 /** What a conversation machine closes over: all of it constant. */
@@ -99,8 +104,9 @@ export interface ConversationRules {
   readonly decode: Decode;
 }
 
-/** Name of the format whose answers are plans. */
-const PLAN = "plan";
+/** Names of the formats whose answers are plans. */
+const PLANS: ReadonlySet<string> = new Set(["plan", "split"]);
+const isPlan = (format: { readonly name: string } | null): boolean => format !== null && PLANS.has(format.name);
 /** Most times a turn may be continued after `pause_turn`. */
 const MOST_PAUSES = 10;
 /** Equal calls with equal results: from this many on a hint, then the end. */
@@ -125,6 +131,7 @@ export function startConversation(input: ConversationInput | undefined): Convers
     next: 0,
     results: [],
     toolCalls: 0,
+    broken: 0,
     recent: [],
     refused: [],
     asking: null,
@@ -212,7 +219,7 @@ export function answerCalls(context: ConversationContext): ConversationContext {
 
 /** Sends what is wrong with the answer back. */
 export function askForRepair(context: ConversationContext): ConversationContext {
-  const text = context.parameters.format?.name === PLAN ? repairPlan(context.issues.join("\n")) : outputInvalid(context.issues);
+  const text = isPlan(context.parameters.format) ? repairPlan(context.issues.join("\n")) : outputInvalid(context.issues);
   return {
     ...append(context, { role: "user", content: [{ type: "text", text }] }),
     repaired: context.repaired + 1,
@@ -255,6 +262,22 @@ export function recordResult(
     asking: null,
     failure: looping,
   };
+}
+
+/**
+ * The current call broke its tool (not the command: that is a result). The model is told as often as the row of
+ * ToolFailed says, then the conversation ends; a call that was in flight at too many crashes ends it at once.
+ */
+export function breakCall(
+  context: ConversationContext,
+  error: { readonly code: string; readonly message: string; readonly at: number },
+  { policy }: ConversationRules,
+): ConversationContext {
+  const name = context.calls[context.next]?.name ?? "";
+  const recorded = recordResult(context, { content: error.message, isError: true, at: error.at });
+  if (error.code === "Poisoned") return { ...recorded, failure: failure("Poisoned", error.message) };
+  if (nextTurnStep(policy, "ToolFailed", context.broken)?.do === "append") return { ...recorded, broken: context.broken + 1 };
+  return { ...recorded, failure: failure("ToolFailed", `The tool ${name} broke: ${error.message}`) };
 }
 
 /** Refuses the current call by a permission rule; the second refusal of the same call ends the conversation. */
@@ -342,10 +365,14 @@ function takeCalls(context: ConversationContext, blocks: readonly AssistantBlock
 function takeAnswer(context: ConversationContext, text: string, { decode }: ConversationRules): ConversationContext {
   const { format } = context.parameters;
   const decoded: ReturnType<Decode> =
-    text.trim() === "" ? { ok: false, issues: ["It is empty."] } : format ? decode(format.name, text) : { ok: true, value: text };
+    text.trim() === ""
+      ? { ok: false, issues: ["It is empty."] }
+      : format
+        ? decode(format.name, text, context.about ?? null)
+        : { ok: true, value: text };
   if (decoded.ok) return { ...context, answer: { text, value: decoded.value }, verdict: "finish" };
   if (context.repaired < context.repairs) return { ...context, issues: decoded.issues, verdict: "repair" };
-  const code = format?.name === PLAN ? "PlanInvalid" : "WorkerOutputInvalid";
+  const code = isPlan(format) ? "PlanInvalid" : "WorkerOutputInvalid";
   return fail(
     context,
     failure(code, `The answer stayed invalid after ${context.repaired} repairs: ${decoded.issues.slice(0, 5).join(" ")}`),

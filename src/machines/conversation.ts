@@ -14,6 +14,7 @@ import {
   askAboutCall,
   askForRepair,
   billOf,
+  breakCall,
   goOn,
   judgeCrash,
   judgeTurn,
@@ -111,7 +112,11 @@ export function createConversation(actors: ConversationActors, rules: Conversati
         recordResult: base.enqueueActions(({ context, event, self, enqueue }) => {
           const result = resultOf(event);
           const tool = context.calls[context.next]?.name ?? "";
-          enqueue.assign(() => recordResult(context, result));
+          enqueue.assign(() =>
+            event.type === "xstate.error.actor.call"
+              ? breakCall(context, effectErrorOf(event, context.now), rules)
+              : recordResult(context, result),
+          );
           sendUp(self, enqueue, {
             type: "tool.finished",
             from: context.id,

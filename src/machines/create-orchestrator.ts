@@ -5,6 +5,7 @@ import { DEFAULT_POLICY } from "../core/policy.ts";
 import type { Policy } from "../core/policy.ts";
 import type { ToolDeclaration } from "../protocol/turn.ts";
 import { checkPlan } from "../queue/check-plan.ts";
+import { checkSplit } from "../queue/check-split.ts";
 import type { Worker } from "../workers/define-worker.ts";
 import { createConversation } from "./conversation.ts";
 import type { ConversationMachine } from "./conversation.ts";
@@ -50,7 +51,13 @@ export function createMachines({ workers, ports = INERT, policy, maxTasks = 40 }
   const conversation = createConversation(ports.actors, { policy: whole, decode: decoderFor(workers, check) });
   const machines = Object.fromEntries(workers.flatMap(({ name, machine }) => (machine ? [[name, machine]] : [])));
   const worker = createWorker({ actors: { ...ports.actors, conversation }, machines }, { policy: whole, tools });
-  const rules: RunRules = { policy: whole, cards: workers.map(({ card }) => card), tools, checkPlan: check };
+  const rules: RunRules = {
+    policy: whole,
+    cards: workers.map(({ card }) => card),
+    tools,
+    checkPlan: check,
+    checkSplit: (draft, bounds) => checkSplit(draft, bounds, workers),
+  };
   return { orchestrator: orchestratorMachine({ ...ports.actors, conversation, worker }, rules), worker, conversation };
 }
 

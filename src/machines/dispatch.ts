@@ -41,7 +41,9 @@ export const isAllSettled = (context: RunContext): boolean =>
 
 /** True when nothing runs or may run before a wake-up time. */
 export function isWaitingForWake({ queue }: RunContext): boolean {
-  return queue !== null && queue.counts.running === 0 && queue.counts.ready === 0 && queue.counts.retrying > 0;
+  if (queue === null) return false;
+  const { running, ready, mending, retrying } = queue.counts;
+  return running === 0 && ready === 0 && mending === 0 && retrying > 0;
 }
 
 /** What an attempt has to change, none by default. */
@@ -82,6 +84,7 @@ function workerInput(context: RunContext, id: TaskId, attempt: number): WorkerIn
     layers: options.hasWorkspace ? layersOf(context, id) : [],
     acceptance: task.acceptance,
     writes: task.writes,
+    putsTogether: Object.hasOwn(context.mended, id) && (context.mended[id]?.parts.length ?? 0) > 0,
     permissions: options.permissions,
     allowanceUsd: mustAsk(context) ? "asked" : null,
     at,

@@ -13,6 +13,10 @@ export type {
   Adjustment,
   CallName,
   CallState,
+  FailedAttempt,
+  Integration,
+  Mend,
+  Mended,
   RunContext,
   RunInput,
   RunModels,
@@ -21,6 +25,6 @@ export type {
   RunWorld,
 } from "./run-state.ts";
 export type { RunOutput, TaskResult } from "./run-events.ts";
-export { DEFAULT_POLICY, DEFAULT_TABLE, STAND_INS } from "../core/policy.ts";
-export type { AttemptStep, Change, LastStep, Policy, PolicyRow, PolicyTable, TurnStep } from "../core/policy.ts";
+export { DEFAULT_POLICY, DEFAULT_TABLE } from "../core/policy.ts";
+export type { AttemptStep, Change, LastStep, Policy, PolicyRow, PolicyTable, RenewStep, TurnStep } from "../core/policy.ts";
 export type { ConversationActors, RunActors, WorkActors } from "../actors/contract.ts";

@@ -4,7 +4,7 @@
 //   L3  Use is kept only where a limit of a task or worker asks for it: runs without one pay nothing for it.
 import { failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
-import { parseAttemptId, taskIndex } from "../core/ids.ts";
+import { taskIndex, taskOfConversation } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
 import { worstCaseUsd, worstPromptTokens } from "../model/prices.ts";
 import type { LimitName, RunLimits, WorstCase } from "../protocol/budget.ts";
@@ -75,7 +75,7 @@ export function isUsedUp(context: RunContext, task: TaskId, choice: ModelChoice 
 
 /** Adds what a conversation used to its task and worker, where those have limits (L3). */
 export function addUse(context: RunContext, from: string, used: Use): RunContext {
-  const task = hasOwnLimits(context) ? parseAttemptId(from)?.task : undefined;
+  const task = hasOwnLimits(context) ? taskOfConversation(from) : undefined;
   if (task === undefined) return context;
   const { use, options } = context;
   const worker = workerOf(context, task);
@@ -119,7 +119,7 @@ export function synthesisChoice(context: RunContext, choice: ModelChoice): Model
 const LIMITS: readonly LimitName[] = ["usd", "tokens", "ms"];
 
 function boundsOn(context: RunContext, from: string): readonly Bound[] {
-  const task = parseAttemptId(from)?.task;
+  const task = taskOfConversation(from);
   return [boundOfRun(context, from), ...(task === undefined ? [] : ownBounds(context, task))];
 }
 
@@ -134,16 +134,15 @@ function boundOfRun(context: RunContext, from: string): Bound {
 function ownBounds(context: RunContext, task: TaskId): readonly Bound[] {
   const { budget } = context.options;
   const worker = workerOf(context, task);
-  const taskOf = (name: string) => parseAttemptId(name)?.task;
   const bounds: Bound[] = [];
   if (hasLimit(budget.task)) {
-    const covers = (name: string) => taskOf(name) === task;
+    const covers = (name: string) => taskOfConversation(name) === task;
     bounds.push({ owner: `task ${task}`, limits: budget.task, used: useOfTask(context, task), share: NO_USE, covers });
   }
   const limits = worker !== undefined && Object.hasOwn(budget.worker, worker) ? budget.worker[worker] : undefined;
   if (limits && worker !== undefined) {
     const covers = (name: string) => {
-      const other = taskOf(name);
+      const other = taskOfConversation(name);
       return other !== undefined && workerOf(context, other) === worker;
     };
     bounds.push({ owner: `the worker ${worker}`, limits, used: useOfWorker(context, worker), share: NO_USE, covers });

@@ -3,14 +3,14 @@
 //   M2  Every turn is booked once: completed, failed, lost in a crash, or orphaned by a stop.
 //   M3  Nobody waits for money that can't come: a turn that would not fit even if all others cost nothing is refused.
 //   M4  Nobody waits for ever for the bill of a stopped turn: after a while its worst case is booked as an estimate.
-import { attemptId, parseAttemptId } from "../core/ids.ts";
+import { taskOfConversation } from "../core/ids.ts";
 import { chargeTask } from "../queue/queue.ts";
 import type { LimitName, WorstCase } from "../protocol/budget.ts";
 import type { EffectOrphaned, UpwardMessage } from "../protocol/message.ts";
 import { addTurn, estimateOf, tokensOf } from "../protocol/spend.ts";
 import type { TurnSpend, Usage } from "../protocol/spend.ts";
 import { addUse, roomFor, useOfRun } from "./limits.ts";
-import { childOf, liveAttempt } from "./run-state.ts";
+import { childOf } from "./run-state.ts";
 import type { Account, RunContext } from "./run-state.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
@@ -100,7 +100,7 @@ export function awaitBill(context: RunContext, from: string): readonly Directive
 export function billedBy(name: string): string | undefined {
   if (!name.endsWith(BILL)) return undefined;
   const from = name.slice(0, -BILL.length);
-  return parseAttemptId(from) ? from : from.replace(/#\d+$/, "");
+  return taskOfConversation(from) ? from : from.replace(/#\d+$/, "");
 }
 
 /** A conversation is over: a turn whose end it never told, since it broke, is booked at its worst case. */
@@ -195,9 +195,9 @@ function billName({ calls }: RunContext, from: string): string {
 
 /** A late bill of an attempt that has settled goes to its task. */
 function chargeLate(context: RunContext, from: string, usd: number): RunContext {
-  const named = parseAttemptId(from);
-  if (!named || !context.queue || liveAttempt(context, attemptId(named.task, named.attempt))) return context;
-  return { ...context, queue: chargeTask(context.queue, { task: named.task, usd }) };
+  const task = taskOfConversation(from);
+  if (!task || !context.queue || childOf(context, from)) return context;
+  return { ...context, queue: chargeTask(context.queue, { task, usd }) };
 }
 
 /** What an orphaned model turn still returned is a ModelTurnOutput; anything else costs nothing that we know of. */

@@ -3,7 +3,6 @@
 import { setup } from "xstate";
 import type { DoneActorEvent, ErrorActorEvent } from "xstate";
 import type { RunActors } from "../actors/contract.ts";
-import { failure } from "../core/failure.ts";
 import type { EffectOrphaned } from "../host/port.ts";
 import type { HostSlept, UpwardMessage } from "../protocol/message.ts";
 import type { RunEvent } from "../protocol/run-event.ts";
@@ -41,12 +40,14 @@ import { dispatch, isAllSettled, isWaitingForWake, mayDispatch } from "./dispatc
 import { effectErrorOf } from "./effect-events.ts";
 import type { DoneOf } from "./effect-events.ts";
 import { dropLetter } from "./letters.ts";
-import { integrationBroke, mustIntegrate, takeIntegrated } from "./integrate.ts";
+import { isAskedAboutConflicts, mustWorkAgain } from "./conflicts.ts";
+import { beginIntegration, integrationBroke, mustIntegrate, takeIntegrated } from "./integrate.ts";
+import { settleMend } from "./mended.ts";
 import { askForMoney, endTurn, isInFlight, settleOrphan, startTurn } from "./money.ts";
 import { isOutOfTime } from "./overtime.ts";
 import { announce, cancel, relay, stopAll } from "./run-events.ts";
 import type { RunOutput } from "./run-events.ts";
-import { callOutcome, childId, exploreError, wake, workerOutcome } from "./run-ends.ts";
+import { callOutcome, childId, exploreFailure, wake, workerOutcome } from "./run-ends.ts";
 import { childOf } from "./run-state.ts";
 import type { CallName, RunContext, RunInput, RunRules } from "./run-state.ts";
 import { mustSkipIdle, settleWorker, skipIdle } from "./settle.ts";
@@ -97,6 +98,8 @@ function carryOut(directive: Directive, enqueue: Enqueue): void {
       return enqueue.emit(directive.event);
     case "start":
       return enqueue.spawnChild("worker", { id: `worker:${directive.worker.id}`, input: directive.worker });
+    case "talk":
+      return enqueue.spawnChild("conversation", { id: directive.input.id, input: directive.input });
     case "wake":
       return enqueue.spawnChild("sleepUntil", {
         id: `wake:${directive.name}`,
@@ -114,6 +117,7 @@ export function orchestratorSetup(rules: RunRules) {
   return base.extend({
     guards: {
       isWorkerEnd: ({ event }) => childId(event).startsWith("worker:"),
+      isMendEnd: ({ event }) => childId(event).startsWith("mend:"),
       isWake: ({ event }) => childId(event).startsWith("wake:"),
       isPlanned: ({ context }) => context.plan !== null,
       isRoutedDirect: ({ context }) => context.route?.mode === "direct",
@@ -127,6 +131,11 @@ export function orchestratorSetup(rules: RunRules) {
       mustRetryCall: ({ context }) => context.returning !== null,
       mayRetryPlan: ({ context }) => isReturning(context, "plan"),
       mayRetrySynthesis: ({ context }) => isReturning(context, "synthesis"),
+      mayRetryIntegration: ({ context }) => isReturning(context, "integrate"),
+      mustWorkAgain: ({ context }) => mustWorkAgain(context),
+      mustWorkAgainDirectly: ({ context }) => mustWorkAgain(context) && context.route?.mode === "direct",
+      isAskedAboutConflicts: ({ context }) => isAskedAboutConflicts(context),
+      isNotAskedAboutConflicts: ({ context }) => !isAskedAboutConflicts(context),
       mayDispatch: ({ context }) => mayDispatch(context),
       mustSkipIdle: ({ context }) => mustSkipIdle(context),
       isAllSettled: ({ context }) => isAllSettled(context),
@@ -162,6 +171,7 @@ export function orchestratorSetup(rules: RunRules) {
       enterDispatching: decide((context) => announce(context, { type: "phase.entered", phase: "dispatching" })),
       enterRetrying: decide((context) => announce(context, { type: "phase.entered", phase: "retrying" })),
       enterIntegrating: decide((context) => announce(context, { type: "phase.entered", phase: "integrating" })),
+      enterResolving: decide((context) => announce(context, { type: "phase.entered", phase: "resolving" })),
       enterSynthesizing: decide((context) => announce(context, { type: "phase.entered", phase: "synthesizing" })),
       becomeRunning: decide((context, event) =>
         sequence(announce(context, { type: "activity.changed", activity: "running", failure: null }), (next) =>
@@ -197,6 +207,9 @@ export function orchestratorSetup(rules: RunRules) {
       settleWorker: decide((context, event) =>
         settleWorker(context, { child: childId(event), outcome: workerOutcome(context, event) }, rules),
       ),
+      settleMend: decide((context, event) =>
+        settleMend(context, { child: childId(event), outcome: callOutcome(context, event) }, rules),
+      ),
       wakeUp: decide((context, event) => wake(context, event, rules)),
       openRoute: decide((context) => openCall(context, "route")),
       beginRoute: decide((context) => beginCall(context, "route")),
@@ -206,9 +219,7 @@ export function orchestratorSetup(rules: RunRules) {
       openPlan: decide((context) => openCall(context, "plan")),
       beginPlan: decide((context) => beginCall(context, "plan")),
       takePlan: decide((context, event) => takePlan(context, callOutcome(context, event), rules)),
-      failExploring: decide((context, event) =>
-        retryCall(context, { call: "plan", why: failure("WorkspaceFailed", exploreError(context, event)) }, rules),
-      ),
+      failExploring: decide((context, event) => retryCall(context, { call: "plan", why: exploreFailure(context, event) }, rules)),
       openReview: decide((context) => openReview(context)),
       editPlan: decide((context, event) => (event.type === "plan.edit" ? editPlan(context, event, rules) : step(context))),
       closePlanAsk: decide((context, event) => (event.type === "ask.answer" ? closeAsk(context, event) : step(context))),
@@ -218,10 +229,11 @@ export function orchestratorSetup(rules: RunRules) {
       announcePlan: decide((context) => announcePlan(context)),
       dispatch: decide((context) => dispatch(context)),
       skipIdle: decide((context) => skipIdle(context)),
+      beginIntegration: decide((context) => beginIntegration(context)),
       takeIntegrated: decide((context, event) =>
         event.type === "xstate.done.actor.integrate"
-          ? takeIntegrated(context, event.output)
-          : integrationBroke(context, effectErrorOf(event, context.now)),
+          ? takeIntegrated(context, event.output, rules)
+          : integrationBroke(context, effectErrorOf(event, context.now), rules),
       ),
       openSynthesis: decide((context) => openCall(context, "synthesis")),
       beginSynthesis: decide((context) => beginCall(context, "synthesis")),
@@ -236,7 +248,7 @@ export function orchestratorSetup(rules: RunRules) {
           spend: { ...context.spend },
         }),
       ),
-      answerAsk: decide((context, event) => (event.type === "ask.answer" ? answerAsk(context, event) : step(context))),
+      answerAsk: decide((context, event) => (event.type === "ask.answer" ? answerAsk(context, event, rules) : step(context))),
       refuseEdit: decide((context, event) =>
         dropLetter(timed(context, event), { from: "person", what: "plan.edit", reason: "no plan is under review" }),
       ),
@@ -248,7 +260,9 @@ export function orchestratorSetup(rules: RunRules) {
       refuseRetry: decide((context, event) =>
         dropLetter(timed(context, event), { from: "person", what: "task.retry", reason: "no tasks are being done now" }),
       ),
-      retryTask: decide((context, event) => (event.type === "task.retry" ? retryByCommand(context, event) : step(context))),
+      retryTask: decide((context, event) =>
+        event.type === "task.retry" ? retryByCommand(context, event, rules) : step(context),
+      ),
       resumeHeld: decide((context, event) => resumeHeld(context, "at" in event ? event.at : context.now)),
       cancel: decide((context, event) => cancel(context, event)),
       stopAll: decide((context) => stopAll(context)),
@@ -262,7 +276,7 @@ const takeTurn = (context: RunContext, event: Extract<UpwardMessage, { type: "tu
     ? startTurn(context, event)
     : dropLetter(context, { from: event.from, what: event.type, reason: "the attempt is over" });
 
-const isReturning = ({ returning, suspension }: RunContext, call: CallName): boolean =>
+const isReturning = ({ returning, suspension }: RunContext, call: CallName | "integrate"): boolean =>
   suspension === null && returning?.call === call && returning.woken;
 
 const mayMove = (context: RunContext): boolean => context.returning === null && !isWaitingForWake(context);

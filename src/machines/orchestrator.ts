@@ -43,10 +43,12 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
         "host.slept": { actions: "takeGap" },
         "xstate.done.actor.*": [
           { guard: "isWorkerEnd", actions: "settleWorker" },
+          { guard: "isMendEnd", actions: "settleMend" },
           { guard: "isWake", actions: "wakeUp" },
         ],
         "xstate.error.actor.*": [
           { guard: "isWorkerEnd", actions: "settleWorker" },
+          { guard: "isMendEnd", actions: "settleMend" },
           { guard: "isWake", actions: "wakeUp" },
           { actions: "refuseEnd" },
         ],
@@ -172,6 +174,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                     { guard: "isOutOfTime", target: "#run.stopping" },
                     { guard: "isAnswered", target: "#run.concluding" },
                     { guard: "mayRetryPlan", target: "decomposing" },
+                    { guard: "mayRetryIntegration", target: "integrating" },
                     { guard: "mayRetrySynthesis", target: "synthesizing" },
                     { guard: "mayMoveDirectly", target: "direct" },
                     { guard: "mayMove", target: "dispatching" },
@@ -179,7 +182,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                 },
                 settled: { always: [{ guard: "mustIntegrate", target: "integrating" }, { target: "integrated" }] },
                 integrating: {
-                  entry: "enterIntegrating",
+                  entry: ["enterIntegrating", "beginIntegration"],
                   invoke: {
                     id: "integrate",
                     src: "integrate",
@@ -188,7 +191,20 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                     onError: { target: "integrated", actions: "takeIntegrated" },
                   },
                 },
-                integrated: { always: [{ guard: "needsNoSynthesis", target: "#run.concluding" }, { target: "synthesizing" }] },
+                integrated: {
+                  always: [
+                    { guard: "mustRetryCall", target: "retrying" },
+                    { guard: "mustWorkAgainDirectly", target: "direct" },
+                    { guard: "mustWorkAgain", target: "dispatching" },
+                    { guard: "isAskedAboutConflicts", target: "resolving" },
+                    { guard: "needsNoSynthesis", target: "#run.concluding" },
+                    { target: "synthesizing" },
+                  ],
+                },
+                resolving: {
+                  entry: "enterResolving",
+                  always: { guard: "isNotAskedAboutConflicts", target: "integrated" },
+                },
                 synthesizing: {
                   entry: ["enterSynthesizing", "openSynthesis", "beginSynthesis"],
                   always: [

@@ -1,7 +1,7 @@
 // What the orchestrator tells the world, how it stops, and what it ends with.
 import { failure, rootCause } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
-import { attemptId, parseAttemptId, taskIndex, workerActorId } from "../core/ids.ts";
+import { parseAttemptId, taskIndex, workerActorId } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
 import { unreachable } from "../core/unreachable.ts";
 import type { Json } from "../core/json.ts";
@@ -11,8 +11,11 @@ import type { SpendTotals } from "../protocol/spend.ts";
 import type { ChangedFile, Conflict } from "../protocol/work.ts";
 import { isSettledStatus } from "../queue/state.ts";
 import type { TaskState } from "../queue/state.ts";
+import { childOfMend } from "./mend.ts";
 import { awaitBill, closeAccount } from "./money.ts";
-import type { RunContext } from "./run-state.ts";
+import { historyOf } from "./retry.ts";
+import { liveConversations } from "./run-state.ts";
+import type { FailedAttempt, RunContext } from "./run-state.ts";
 import { closeAsks, skip } from "./settle.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Step } from "./step.ts";
@@ -34,6 +37,8 @@ export interface TaskResult {
   readonly failure: Failure | null;
   /** What it comes down to. */
   readonly cause: Failure | null;
+  /** Its attempts that failed, each with what was changed after it. */
+  readonly history: readonly FailedAttempt[];
 }
 
 /** The output of an orchestrator machine. */
@@ -117,11 +122,12 @@ export function cancel(context: RunContext, event: { readonly type: string }): S
 
 /** Stops every worker that is still alive and closes the accounts of all conversations without a turn in flight. */
 export function stopAll(context: RunContext): Step {
-  const { queue, talking } = context;
+  const { queue, mending } = context;
   const running = (queue?.running ?? []).flatMap((at) => queue?.tasks[at] ?? []);
-  const names = [...running.map(({ id, attempts }) => attemptId(id, attempts)), ...(talking ? [talking] : [])];
-  const closed = names.reduce(closeAccount, { ...context, talking: null, funding: [] });
-  const stops = running.map(({ id, attempts }) => ({ do: "stop", child: workerActorId(id, attempts) }) as const);
+  const names = liveConversations(context);
+  const closed = names.reduce(closeAccount, { ...context, talking: null, mending: [], funding: [] });
+  const children = [...running.map(({ id, attempts }) => workerActorId(id, attempts)), ...mending.map(childOfMend)];
+  const stops = children.map((child) => ({ do: "stop", child }) as const);
   const bills = names.flatMap((name) => awaitBill(closed, name));
   return sequence(step(closed, ...stops, ...bills), (next) => closeAsks(next, next.asks));
 }
@@ -146,7 +152,8 @@ export function runOutput(context: RunContext): RunOutput {
 }
 
 /** How a task stands now. */
-export function taskResult({ queue, reports }: RunContext, id: TaskId): TaskResult {
+export function taskResult(context: RunContext, id: TaskId): TaskResult {
+  const { queue, reports } = context;
   const state = queue?.tasks[taskIndex(id)];
   const report = reports[taskIndex(id)] ?? null;
   const lost = state?.status === "finished" ? null : (state?.failure ?? null);
@@ -165,6 +172,7 @@ export function taskResult({ queue, reports }: RunContext, id: TaskId): TaskResu
     durationMs: durationOf(state),
     failure: lost,
     cause: lost && rootCause(lost),
+    history: historyOf(context, id),
   };
 }
 

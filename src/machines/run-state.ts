@@ -4,7 +4,7 @@ import { failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { attemptId, parseAttemptId, taskIndex, workerActorId } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy, Remedy } from "../core/policy.ts";
 import { resolveBudget } from "../protocol/budget.ts";
 import type { LimitName, RunBudget, WorstCase } from "../protocol/budget.ts";
 import type { Ask, PermissionRules } from "../protocol/command.ts";
@@ -17,6 +17,7 @@ import type { ChangedFile, Conflict, Report, WorkerCard } from "../protocol/work
 import { createQueue } from "../queue/queue.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { checkPlan } from "../queue/check-plan.ts";
+import type { SplitBounds } from "../queue/check-split.ts";
 
 /** The models of a run, by what they do. */
 export interface RunModels {
@@ -94,6 +95,53 @@ export interface Adjustment {
   readonly changes: readonly string[];
 }
 
+/** An attempt that failed, and what was changed after it. */
+export interface FailedAttempt {
+  readonly attempt: number;
+  readonly code: Failure["code"];
+  /** One line, cut when long. */
+  readonly message: string;
+  /** What the next attempt does differently, in words; empty when there was none, or it changed nothing. */
+  readonly changes: readonly string[];
+}
+
+/** A task that the orchestrator's model looks at after an attempt failed: it is cut into parts or worded anew. */
+export interface Mend {
+  /** Names the conversation and its child: `mend:t3#1`. */
+  readonly id: string;
+  readonly task: TaskId;
+  readonly attempt: number;
+  readonly step: "split" | "reword";
+  readonly why: Failure;
+  /** What is tried when this fails. */
+  readonly rest: Remedy;
+  /** False while its wait is on. */
+  readonly begun: boolean;
+}
+
+/** What was mended of a task so far. */
+export interface Mended {
+  /** Conversations held about it. */
+  readonly calls: number;
+  /** What was tried; each once. */
+  readonly asked: readonly Mend["step"][];
+  /** The tasks that it was cut into; empty while it is whole. */
+  readonly parts: readonly TaskId[];
+  readonly reworded: boolean;
+}
+
+/** How far the folding of all changes got. */
+export interface Integration {
+  /** Times it was begun. */
+  readonly tried: number;
+  /** Failures since it last worked. */
+  readonly failed: number;
+  /** Times that tasks were done again because their changes collided. */
+  readonly redone: number;
+  /** Whether a person was asked about what still collides. */
+  readonly asked: boolean;
+}
+
 /** Money and tokens of one live conversation. */
 export interface Account {
   readonly usd: number;
@@ -154,11 +202,18 @@ export interface RunContext {
   /** Reports of finished tasks, by position in the plan. */
   readonly reports: readonly (Report | null)[];
   readonly adjustments: Readonly<Record<string, Adjustment>>;
+  /** Attempts that failed, by task id, in their order. */
+  readonly history: Readonly<Record<string, readonly FailedAttempt[]>>;
+  /** Tasks that are being mended now. */
+  readonly mending: readonly Mend[];
+  /** What was mended, by task id. */
+  readonly mended: Readonly<Record<string, Mended>>;
   readonly calls: Readonly<Record<CallName, CallState>>;
   /** The run's own conversation that is alive. */
   readonly talking: CallName | null;
-  /** The run's own conversation that is to be tried again, and whether its wait is over. */
-  readonly returning: { readonly call: CallName; readonly woken: boolean } | null;
+  /** What of the run's own is to be tried again (a conversation, or the folding), and whether its wait is over. */
+  readonly returning: { readonly call: CallName | "integrate"; readonly woken: boolean } | null;
+  readonly integration: Integration;
   /** Money by conversation (`plan`, `t3#1` …); an entry goes when its conversation is over and nothing is in flight. */
   readonly accounts: Readonly<Record<string, Account>>;
   /** Turns that wait for money that others have reserved. */
@@ -192,6 +247,8 @@ export interface RunRules {
   readonly tools: Readonly<Record<string, ToolDeclaration>>;
   /** Checks a draft plan against the workers; issues are worded for a model. */
   readonly checkPlan: (draft: unknown) => ReturnType<typeof checkPlan>;
+  /** Checks the parts that a task was cut into. */
+  readonly checkSplit: (draft: unknown, bounds: SplitBounds) => ReturnType<typeof checkPlan>;
 }
 
 const NO_CALL: CallState = { tried: 0, turns: 0, choice: null };
@@ -241,9 +298,13 @@ export function startRun(input: RunInput | undefined, { cards }: RunRules): RunC
     queue: null,
     reports: [],
     adjustments: {},
+    history: {},
+    mending: [],
+    mended: {},
     calls: { route: NO_CALL, plan: NO_CALL, synthesis: NO_CALL },
     talking: null,
     returning: null,
+    integration: { tried: 0, failed: 0, redone: 0, asked: false },
     accounts: {},
     funding: [],
     spend: NO_SPEND,
@@ -286,14 +347,19 @@ export function liveAttempt(context: RunContext, id: string): { readonly task: T
 export function childOf(context: RunContext, from: string): string | undefined {
   const attempt = liveAttempt(context, from);
   if (attempt) return workerActorId(attempt.task, attempt.attempt);
-  return context.talking === from ? from : undefined;
+  const isMend = context.mending.some(({ id, begun }) => id === from && begun);
+  return isMend || context.talking === from ? from : undefined;
 }
 
 /** The conversations that are alive now. */
 export function liveConversations(context: RunContext): readonly string[] {
-  const { queue, talking } = context;
+  const { queue, talking, mending } = context;
   const running = queue ? queue.running.flatMap((at) => queue.tasks[at] ?? []) : [];
-  return [...running.map(({ id, attempts }) => attemptId(id, attempts)), ...(talking ? [talking] : [])];
+  return [
+    ...running.map(({ id, attempts }) => attemptId(id, attempts)),
+    ...mending.flatMap(({ id, begun }) => (begun ? [id] : [])),
+    ...(talking ? [talking] : []),
+  ];
 }
 
 /** A plan written by hand may ask for a worker that nobody has: better said at once than waited for. */

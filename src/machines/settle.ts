@@ -1,38 +1,32 @@
 // How an attempt's end is taken: the report is kept, or the policy table says what comes next.
 //   S1  Only the live attempt settles its task; whatever else arrives is a dead letter.
 //   S2  Every retry says what it changes and why; every skip names its root cause.
-//   S3  Restarts are counted over the whole run: too many in a period suspend it instead of burning money.
+//   S3  The steps of a row are tried in order: one that can't be taken, or that failed itself, leads to the next.
 import { failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { attemptId, taskIndex, workerActorId } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
-import { nextAttemptStep, waitBetween } from "../core/policy.ts";
-import type { AttemptStep, Change } from "../core/policy.ts";
-import { draw } from "../core/random.ts";
+import { remedyFor } from "../core/policy.ts";
+import type { AttemptStep, LastStep, Remedy } from "../core/policy.ts";
 import { unreachable } from "../core/unreachable.ts";
 import { digestOf } from "../core/json.ts";
-import { adjustChoice } from "../model/adjust.ts";
 import type { Ask } from "../protocol/command.ts";
-import type { Plan } from "../protocol/plan.ts";
-import type { ModelChoice } from "../protocol/turn.ts";
 import type { WorkerOutcome } from "../protocol/work.ts";
 import { dependantClosure } from "../queue/plan-index.ts";
 import { askTask, chargeTask, failTask, finishTask, retryTask, skipTask, wakeTask } from "../queue/queue.ts";
-import type { Queue, TaskState, TaskStatus } from "../queue/queue.ts";
+import type { Queue, TaskStatus } from "../queue/queue.ts";
+import { isSettledStatus } from "../queue/state.ts";
 import { countTime } from "./deadlines.ts";
-import { adjustmentOf } from "./dispatch.ts";
 import { dropLetter } from "./letters.ts";
-import { amountText, isUsedUp } from "./limits.ts";
+import { amountText } from "./limits.ts";
+import { beginMend, canMend, childOfMend, mendOf, timesMended, withoutMend } from "./mend.ts";
 import { accountOf, awaitBill, closeAccount, closeBooks, goBroke } from "./money.ts";
+import { canRenew, countRestart, isTooIntense, recordFailure, renew, timesFailed, tooManyRestarts } from "./retry.ts";
+import type { Attempt } from "./retry.ts";
 import { liveAttempt } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
-
-interface Attempt {
-  readonly task: TaskId;
-  readonly attempt: number;
-}
 
 /** A worker actor ended: `child` is its id. */
 export function settleWorker(
@@ -79,20 +73,49 @@ export function wakeUp(context: RunContext, { task, attempt }: Attempt, at: numb
   return step({ ...context, now, queue: queue && isCurrent ? wakeTask(queue, task) : queue });
 }
 
-/** Skips a task and stops what is done about it: its worker, its wait, its questions. */
+/** Skips a task and stops what is done about it: its worker, its wait, its mending, its questions. */
 export function skip(context: RunContext, task: TaskId, why: Failure): Step {
-  const { queue, plan } = context;
+  const { queue } = context;
   const state = queue?.tasks[taskIndex(task)];
-  if (!queue || !plan || !state) return step(context);
-  const from = attemptId(task, state.attempts);
+  if (!queue || !context.plan || !state || isSettledStatus(state.status)) return step(context);
+  return sequence(stopTask(context, task), (next) => {
+    if (!next.queue || !next.plan) return step(next);
+    const skipped = { ...next, queue: skipTask(next.queue, next.plan, { task, at: next.now, failure: why }) };
+    return step(skipped, ...lossEvents(skipped, queue, task));
+  });
+}
+
+/** Stops whatever is alive for a task (its worker, its wait, its mending, its questions); what it spent is charged. */
+export function stopTask(context: RunContext, task: TaskId): Step {
+  const { queue } = context;
+  const state = queue?.tasks[taskIndex(task)];
+  if (!queue || !state) return step(context);
+  const mend = mendOf(context, task);
+  const attempt = attemptId(task, state.attempts);
+  const from = mend?.id ?? attempt;
   // Of an attempt that is over the money is in the queue already, also where its account is still open.
-  const usd = state.status === "running" ? accountOf(context, from).usd : 0;
-  const skipped = skipAt(queue, plan, { task, at: context.now, failure: why, usd });
-  if (skipped === queue) return step(context);
-  const next = { ...closeAccount(countTime(context, task), from), queue: skipped };
-  const bill = state.status === "running" ? awaitBill(next, from) : [];
-  const stopped = sequence(step(next, ...stopsOf(state), ...bill), (then) => closeAsks(then, asksOf(then, from)));
-  return step(stopped.context, ...stopped.then, ...lossEvents(stopped.context, queue, task));
+  const isAlive = state.status === "running" || mend !== undefined;
+  const timed = countTime(context, task);
+  const charged = isAlive ? { ...timed, queue: chargeTask(queue, { task, usd: accountOf(context, from).usd }) } : timed;
+  const closed = closeAccount(mend ? withoutMend(charged, mend) : charged, from);
+  const stop = childToStop(state.status, {
+    attempt,
+    worker: workerActorId(task, state.attempts),
+    mend: mend && childOfMend(mend),
+  });
+  const stops: readonly Directive[] = stop === undefined ? [] : [{ do: "stop", child: stop }];
+  return sequence(step(closed, ...stops, ...(isAlive ? awaitBill(closed, from) : [])), (next) =>
+    closeAsks(next, asksOf(next, attempt)),
+  );
+}
+
+/** The child that a task has by its status. */
+function childToStop(
+  status: TaskStatus,
+  { attempt, worker, mend }: { readonly attempt: string; readonly worker: string; readonly mend: string | undefined },
+): string | undefined {
+  if (status === "running") return worker;
+  return status === "retrying" ? `wake:${attempt}` : mend;
 }
 
 /** True when the budget is used up and a task could still wait for its start. */
@@ -136,41 +159,8 @@ export function lossEvents(context: RunContext, before: Queue, root: TaskId): re
   });
 }
 
-/** Puts what an attempt changes into words. */
-export function describeChange(change: Change, before: ModelChoice, after: ModelChoice): readonly string[] {
-  return [
-    ...(after.model === before.model ? [] : [`model ${before.model} -> ${after.model}`]),
-    ...(after.effort === before.effort ? [] : [`effort ${before.effort ?? "default"} -> ${after.effort ?? "default"}`]),
-    ...(after.maxTokens === before.maxTokens ? [] : [`max tokens ${before.maxTokens} -> ${after.maxTokens}`]),
-    ...(change.context === "trimmed" ? ["context cut to 60 %"] : []),
-    ...(change.issues ? ["told what failed before"] : []),
-  ];
-}
-
-/** True when one more restart is too many for the period. */
-export function isTooIntense({ restarts, now }: RunContext, { policy }: RunRules): boolean {
-  return restarts.filter((at) => at > now - policy.restarts.periodMs).length >= policy.restarts.intensity;
-}
-
-/** Records a restart; those outside the period are forgotten. */
-export function countRestart(context: RunContext, { policy }: RunRules): RunContext {
-  return { ...context, restarts: [...context.restarts.filter((at) => at > context.now - policy.restarts.periodMs), context.now] };
-}
-
 /** What still has to start when a task is in one of these. */
-const IDLE: readonly TaskStatus[] = ["waiting", "ready", "retrying", "asking", "invalidated"];
-
-/** Skips a task that has cost money. */
-function skipAt(queue: Queue, plan: Plan, loss: Parameters<typeof failTask>[2]): Queue {
-  const skipped = skipTask(queue, plan, loss);
-  return skipped === queue ? queue : chargeTask(skipped, loss);
-}
-
-/** The children that a task has by its status. */
-function stopsOf({ id, attempts, status }: TaskState): readonly Directive[] {
-  if (status === "running") return [{ do: "stop", child: workerActorId(id, attempts) }];
-  return status === "retrying" ? [{ do: "stop", child: `wake:${attemptId(id, attempts)}` }] : [];
-}
+const IDLE: readonly TaskStatus[] = ["waiting", "ready", "retrying", "asking", "mending", "invalidated"];
 
 /** The open questions of an attempt: those of its conversation, and whether it is to be tried again. */
 const asksOf = ({ asks }: RunContext, from: string): readonly Ask[] =>
@@ -199,15 +189,41 @@ function finish(
 }
 
 function decide(context: RunContext, { live, why }: { readonly live: Attempt; readonly why: Failure }, rules: RunRules): Step {
-  const planned = nextAttemptStep(rules.policy, why.code, live.attempt);
-  // An attempt that its task's or worker's budget can't pay for is not worth starting.
-  const next =
-    typeof planned === "object" && isPointless(context, live.task, planned) ? rules.policy.table[why.code].then : planned;
-  if (typeof next === "object")
-    return isTooIntense(context, rules)
-      ? suspendTask(context, live, tooManyRestarts(rules, why))
-      : renew(context, live, { why, next, rules });
-  switch (next) {
+  const recorded = recordFailure(context, live, why);
+  const failed = timesFailed(recorded, live.task);
+  const mended = timesMended(recorded, live.task);
+  return follow(recorded, { live, why, remedy: remedyFor(rules.policy, why.code, { failed, mended }) }, rules);
+}
+
+/** An attempt that failed, and what is left to try. */
+export interface Loss {
+  readonly live: Attempt;
+  readonly why: Failure;
+  readonly remedy: Remedy;
+}
+
+/** Takes the first step that fits, or the last word of the row. */
+export function follow(context: RunContext, { live, why, remedy }: Loss, rules: RunRules): Step {
+  const at = remedy.steps.findIndex((one) => fits(context, live.task, one));
+  const next = remedy.steps[at];
+  if (!next || next.do === "redo") return lastStep(context, { live, why, then: remedy.then });
+  const rest: Remedy = { steps: remedy.steps.slice(at + 1), then: remedy.then };
+  // Too many restarts: the step is kept, and nothing of it begins before a person resumes the run.
+  const suspension = isTooIntense(context, rules) ? tooManyRestarts(rules, why) : context.suspension;
+  const counted = { ...countRestart(context, rules), suspension };
+  return next.do === "renew" ? renew(counted, live, { why, next }) : beginMend(counted, live, { why, next, rest });
+}
+
+function fits(context: RunContext, task: TaskId, one: AttemptStep): boolean {
+  if (one.do === "redo") return false;
+  return one.do === "renew" ? canRenew(context, task, one) : canMend(context, task, one.do);
+}
+
+function lastStep(
+  context: RunContext,
+  { live, why, then }: { readonly live: Attempt; readonly why: Failure; readonly then: LastStep },
+): Step {
+  switch (then) {
     case "suspend":
       return suspendTask(context, live, why);
     case "synthesize":
@@ -221,62 +237,8 @@ function decide(context: RunContext, { live, why }: { readonly live: Attempt; re
     case "fail":
       return giveUp(context, live, why);
     default:
-      return unreachable(next);
+      return unreachable(then);
   }
-}
-
-function isPointless(context: RunContext, task: TaskId, { change }: AttemptStep): boolean {
-  const name = context.plan?.tasks[taskIndex(task)]?.worker;
-  const isByModel = context.workers.find((card) => card.name === name)?.kind === "model";
-  const before = adjustmentOf(context, task).choice ?? plannedChoice(context, task);
-  return isUsedUp(context, task, isByModel ? adjustChoice(before, change, context.models.orchestrator) : null);
-}
-
-const tooManyRestarts = ({ policy }: RunRules, cause: Failure): Failure =>
-  failure(
-    "RestartIntensity",
-    `More than ${policy.restarts.intensity} restarts in ${policy.restarts.periodMs / 1000} s; the last was for ${cause.code}.`,
-    { cause },
-  );
-
-function renew(
-  context: RunContext,
-  { task, attempt }: Attempt,
-  about: { readonly why: Failure; readonly next: AttemptStep; readonly rules: RunRules },
-): Step {
-  const { why, next: plan, rules } = about;
-  const { queue } = context;
-  if (!queue) return step(context);
-  const adjustment = adjustmentOf(context, task);
-  const before = adjustment.choice ?? plannedChoice(context, task);
-  const after = adjustChoice(before, plan.change, context.models.orchestrator);
-  const issues = plan.change.issues
-    ? [...adjustment.issues, `Attempt ${attempt} failed (${why.code}): ${why.message}`]
-    : adjustment.issues;
-  const changes = describeChange(plan.change, before, after);
-  const drawn = draw(context.seed);
-  const wakeAt = context.now + Math.max(why.retryAfterMs ?? 0, waitBetween(plan.waitMs, drawn.value));
-  const from = attemptId(task, attempt);
-  const adjusted: RunContext = {
-    ...countRestart(context, rules),
-    seed: drawn.next,
-    queue: retryTask(queue, { task, wakeAt, failure: why, usd: accountOf(context, from).usd }),
-    adjustments: {
-      ...context.adjustments,
-      [task]: { choice: after, trimmed: adjustment.trimmed || plan.change.context === "trimmed", issues, changes },
-    },
-  };
-  return step(adjusted, emit(adjusted, { type: "task.retrying", task, attempt, failure: why, changes: [...changes], wakeAt }), {
-    do: "wake",
-    name: from,
-    dueAt: wakeAt,
-  });
-}
-
-function plannedChoice({ plan, workers, models }: RunContext, id: TaskId): ModelChoice {
-  const task = plan?.tasks[taskIndex(id)];
-  const card = workers.find(({ name }) => name === task?.worker);
-  return models.tiers[task?.tier ?? card?.tier ?? "sonnet"];
 }
 
 /** The task goes back in line and the run is suspended until a person mends what is wrong. */
@@ -305,7 +267,8 @@ function lose(
   if (!queue || !plan) return step(context);
   const { usd } = accountOf(context, attemptId(task, attempt));
   const loss = { task, at: context.now, failure: why, usd };
-  const next = { ...context, queue: status === "failed" ? failTask(queue, plan, loss) : skipAt(queue, plan, loss) };
+  const lost = status === "failed" ? failTask(queue, plan, loss) : chargeTask(skipTask(queue, plan, loss), loss);
+  const next = { ...context, queue: lost };
   return step(next, ...lossEvents(next, queue, task));
 }
 

@@ -3,12 +3,15 @@
 import type { DownwardMessage } from "../protocol/message.ts";
 import type { RunEvent } from "../protocol/run-event.ts";
 import type { RunContext } from "./run-state.ts";
+import type { ConversationInput } from "./conversation-state.ts";
 import type { WorkerInput } from "./worker-state.ts";
 
 /** Something to be done after a decision. */
 export type Directive =
   | { readonly do: "emit"; readonly event: RunEvent }
   | { readonly do: "start"; readonly worker: WorkerInput }
+  /** A conversation of the orchestrator's model, as the child of its id. */
+  | { readonly do: "talk"; readonly input: ConversationInput }
   /** A timer child `wake:<name>`; `name` is never used twice. */
   | { readonly do: "wake"; readonly name: string; readonly dueAt: number }
   | { readonly do: "stop"; readonly child: string }

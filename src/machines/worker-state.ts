@@ -2,8 +2,9 @@
 //   W1  An attempt ends once, with a report or with a failure; both are its output.
 //   W2  Success is believed only with the evidence that its worker's kind asks for.
 //   W3  What the attempt spent is in its outcome, whichever it is.
+//   W4  A step that fails with what a person can mend is held, not failed: the conversation behind it is paid for.
 import type { Attempted, Committed, Layers } from "../actors/contract.ts";
-import { failure } from "../core/failure.ts";
+import { FAILURES, failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { taskIdAt } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
@@ -35,10 +36,15 @@ export interface WorkerInput {
   readonly acceptance: readonly string[];
   /** Files the task was planned to write; empty when it was planned to write none. */
   readonly writes: readonly string[];
+  /** True for a task whose parts are done: nothing may be left to change. @default false */
+  readonly putsTogether?: boolean;
   readonly permissions: PermissionRules;
   readonly allowanceUsd: ConversationInput["allowanceUsd"];
   readonly at: number;
 }
+
+/** A step around the work that can be held and taken up again. */
+export type HeldStep = "preparing" | "verifying" | "committing";
 
 /** The worker's context: plain JSON. */
 export interface WorkerContext extends WorkerInput {
@@ -51,6 +57,10 @@ export interface WorkerContext extends WorkerInput {
   /** What a person said while no conversation was there to hear it; the next one begins with it. */
   readonly told: readonly string[];
   readonly failure: Failure | null;
+  /** The step that waits for the run to be resumed. */
+  readonly held: HeldStep | null;
+  /** Times that a held step was taken up again: its effect has another key then. */
+  readonly resumed: number;
   readonly spend: SpendTotals;
   readonly turns: number;
   readonly toolCalls: number;
@@ -72,7 +82,7 @@ const MOST_TOOL_CALLS = 100;
 export function startWorker(input: WorkerInput | undefined): WorkerContext {
   const given = input ?? NOTHING;
   const none = { talk: null, output: null, text: "", evidence: [], committed: null, verified: 0, told: [], failure: null };
-  return { ...given, ...none, spend: NO_SPEND, turns: 0, toolCalls: 0, now: given.at };
+  return { ...given, ...none, held: null, resumed: 0, spend: NO_SPEND, turns: 0, toolCalls: 0, now: given.at };
 }
 
 /** The worker's conversation: a first one, or the same history taken up again after a failed verification. */
@@ -100,6 +110,22 @@ export function takeStep<T extends object>(
   const { value, at } = settled;
   return { ...context, now: at, ...(value.ok ? use(value) : { failure: value.failure }) };
 }
+
+/** True when a step failed with what a person can mend: then nothing of the work is lost, the step waits for the resume. */
+export const mustHold = ({ failure: why }: WorkerContext): boolean => why !== null && FAILURES[why.code].level === "run";
+
+/** A held step is taken up again. */
+export const takeUpAgain = (context: WorkerContext, at: number): WorkerContext => ({
+  ...context,
+  failure: null,
+  held: null,
+  resumed: context.resumed + 1,
+  now: Math.max(context.now, at),
+});
+
+/** The key of a step's effect. */
+export const stepKey = ({ id, resumed }: WorkerContext, what: string): string =>
+  resumed === 0 ? `${id}/${what}` : `${id}/${what}/again/${resumed}`;
 
 /** Takes the evidence; what does not hold becomes the failure. */
 export function takeEvidence(evidence: readonly Evidence[]): Partial<WorkerContext> {
@@ -132,7 +158,7 @@ export function checksOf(context: WorkerContext): {
   const isAllowed = (command: string) => permit({ name: "bash", input: { command } }, context.permissions).decision === "allow";
   const refused = wanted.filter((command) => !isAllowed(command));
   return {
-    needsFiles: context.card.evidence !== "schema" && context.writes.length > 0,
+    needsFiles: context.card.evidence !== "schema" && context.writes.length > 0 && !context.putsTogether,
     commands: wanted.filter(isAllowed),
     refused: refused.map((what) => ({ kind: "commands", what, ok: true, detail: "not run: running commands is not allowed" })),
   };

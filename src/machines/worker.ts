@@ -17,16 +17,19 @@ import { sendUp } from "./upward.ts";
 import {
   checksOf,
   maySendBack,
+  mustHold,
   mustVerify,
   openTalk,
   outcomeOf,
   sendBack,
   startWorker,
+  stepKey,
   takeAnswer,
   takeEvidence,
   takeStep,
+  takeUpAgain,
 } from "./worker-state.ts";
-import type { WorkerContext, WorkerInput, WorkerRules } from "./worker-state.ts";
+import type { HeldStep, WorkerContext, WorkerInput, WorkerRules } from "./worker-state.ts";
 
 type Actors = WorkActors & { readonly conversation: ConversationMachine; readonly machine: DelegateLogic };
 
@@ -68,6 +71,9 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
         isDoneByFunction: ({ context }) => context.card.kind === "perform",
         isDoneByMachine: ({ context }) => Object.hasOwn(machines, context.card.name),
         hasFailed: ({ context }) => context.failure !== null,
+        mustHold: ({ context }) => mustHold(context),
+        wasPreparing: ({ context }) => context.held === "preparing",
+        wasVerifying: ({ context }) => context.held === "verifying",
         maySendBack: ({ context }) => maySendBack(context, rules),
         needsNoVerifying: ({ context }) => !mustVerify(context),
       },
@@ -116,6 +122,10 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
         takeCommitted: base.assign(({ context, event }) =>
           event.type === "xstate.done.actor.commit" ? takeStep(context, event.output, (committed) => ({ committed })) : context,
         ),
+        holdPreparing: hold("preparing"),
+        holdVerifying: hold("verifying"),
+        holdCommitting: hold("committing"),
+        takeUpAgain: base.assign(({ context, event }) => takeUpAgain(context, "at" in event ? event.at : context.now)),
         keepMessage: base.assign(({ context, event }) =>
           event.type === "worker.told" ? { told: [...context.told, event.text] } : {},
         ),
@@ -153,12 +163,18 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
           invoke: {
             id: "prepare",
             src: "prepareWorkspace",
-            input: ({ context: { id, layers } }) => ({ key: `${id}/prepare`, workspace: id, layers }),
+            input: ({ context }) => ({ key: stepKey(context, "prepare"), workspace: context.id, layers: context.layers }),
             onDone: { target: "prepared", actions: "takeWorkspace" },
             onError: { target: "failed", actions: "recordCrash" },
           },
         },
-        prepared: { always: [{ guard: "hasFailed", target: "failed" }, { target: "working" }] },
+        prepared: {
+          always: [
+            { guard: "mustHold", target: "held", actions: "holdPreparing" },
+            { guard: "hasFailed", target: "failed" },
+            { target: "working" },
+          ],
+        },
         working: {
           entry: "reportWorking",
           initial: "choosing",
@@ -226,7 +242,7 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
             input: ({ context }) => {
               const { needsFiles, commands } = checksOf(context);
               return {
-                key: `${context.id}/verify/${context.verified}`,
+                key: stepKey(context, `verify/${context.verified}`),
                 workspace: context.id,
                 layers: context.layers,
                 needsFiles,
@@ -239,6 +255,7 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
         },
         judging: {
           always: [
+            { guard: "mustHold", target: "held", actions: "holdVerifying" },
             { guard: "maySendBack", target: "working", actions: "sendBack" },
             { guard: "hasFailed", target: "failed" },
             { target: "committing" },
@@ -249,12 +266,30 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
           invoke: {
             id: "commit",
             src: "commitWork",
-            input: ({ context: { id, layers, output } }) => ({ key: `${id}/commit`, workspace: id, layers, output }),
+            input: ({ context }) => {
+              const { id, layers, output } = context;
+              return { key: stepKey(context, "commit"), workspace: id, layers, output };
+            },
             onDone: { target: "committed", actions: "takeCommitted" },
             onError: { target: "failed", actions: "recordCrash" },
           },
         },
-        committed: { always: [{ guard: "hasFailed", target: "failed" }, { target: "finished" }] },
+        committed: {
+          always: [
+            { guard: "mustHold", target: "held", actions: "holdCommitting" },
+            { guard: "hasFailed", target: "failed" },
+            { target: "finished" },
+          ],
+        },
+        held: {
+          on: {
+            "run.resumed": [
+              { guard: "wasPreparing", target: "preparing", actions: "takeUpAgain" },
+              { guard: "wasVerifying", target: "verifying", actions: "takeUpAgain" },
+              { target: "committing", actions: "takeUpAgain" },
+            ],
+          },
+        },
         finished: { type: "final" },
         failed: { type: "final" },
       },
@@ -268,6 +303,13 @@ export type WorkerMachine = ReturnType<typeof createWorker>;
 const reportState = (state: string) =>
   base.enqueueActions(({ context, self, enqueue }) => {
     sendUp(self, enqueue, { type: "worker.progressed", from: context.id, state, note: "", at: context.now });
+  });
+
+const hold = (held: HeldStep) =>
+  base.enqueueActions(({ context, self, enqueue }) => {
+    const { id: from, failure: why, now: at } = context;
+    enqueue.assign({ held });
+    if (why) sendUp(self, enqueue, { type: "conversation.held", from, failure: why, at });
   });
 
 /** Users' machines are actors named after their worker; to the types they are all one, `machine`. */

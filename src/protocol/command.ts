@@ -25,6 +25,7 @@ export const Command = z.discriminatedUnion("type", [
   /** Replaces the plan that is under review. */
   z.object({ type: z.literal("plan.edit"), plan: DraftPlan }),
   z.object({ type: z.literal("task.skip"), task, reason: text.optional() }),
+  /** Tries a failed or skipped task again, or does a finished one again with what builds on it. */
   z.object({ type: z.literal("task.retry"), task }),
 ]);
 /** A command to a run. */
@@ -33,8 +34,8 @@ export type Command = z.infer<typeof Command>;
 /** A question to a person. `hash` binds an approval to exactly what was asked. */
 export interface Ask {
   readonly id: string;
-  /** The plan; a tool call that the permissions want asked; what to do about a task that can't go on. */
-  readonly kind: "plan" | "permission" | "escalation";
+  /** The plan; a tool call that the permissions want asked; what to do about a task that can't go on, or about files that collide. */
+  readonly kind: "plan" | "permission" | "escalation" | "conflict";
   /** Attempt that asks, such as `t3#1`; null for the run itself. */
   readonly from: string | null;
   readonly text: string;

@@ -1,5 +1,5 @@
 // What the actors of a run say to each other while they live. How they end is their `output` (work.ts and below).
-// `from` names a conversation: `route`, `plan`, `synthesis`, or an attempt such as `t3#2`.
+// `from` names a conversation: `route`, `plan`, `synthesis`, `mend:t3#1`, or an attempt such as `t3#2`.
 import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
 import type { WorstCase } from "./budget.ts";

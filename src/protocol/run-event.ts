@@ -42,7 +42,7 @@ const TaskLine = z.object({
 
 const AskData = z.object({
   id: z.string(),
-  kind: z.enum(["plan", "permission", "escalation"]),
+  kind: z.enum(["plan", "permission", "escalation", "conflict"]),
   from: z.string().nullable(),
   text: z.string(),
   detail: z.unknown(),
@@ -80,6 +80,14 @@ export const RunEvent = z.discriminatedUnion("type", [
   event("route.decided", { mode: z.enum(["direct", "orchestrate"]), worker: z.string().nullable(), reason }),
   event("plan.repairing", { issues: z.array(z.string()) }),
   event("plan.accepted", { rationale: z.string(), tasks: z.array(TaskLine), criticalPath: z.array(z.string()) }),
+  /** `parts`: tasks that came with it; empty where only its order changed. */
+  event("plan.amended", {
+    task,
+    parts: z.array(z.string()),
+    why: z.string(),
+    tasks: z.array(TaskLine),
+    criticalPath: z.array(z.string()),
+  }),
   event("ask.opened", { ask: AskData }),
   event("ask.closed", {
     ask: z.string(),
@@ -90,6 +98,12 @@ export const RunEvent = z.discriminatedUnion("type", [
   event("task.started", { task, attempt, worker: z.string(), model: z.string().nullable(), changes: z.array(z.string()) }),
   event("task.progressed", { task, attempt, state: z.string(), note: z.string() }),
   event("task.retrying", { task, attempt, failure: FailureData, changes: z.array(z.string()), wakeAt: z.number() }),
+  /** The orchestrator's model looks at a task whose attempt failed. */
+  event("task.mending", { task, attempt, failure: FailureData, step: z.enum(["split", "reword"]), wakeAt: z.number() }),
+  /** What it made is dropped: it is done again. */
+  event("task.invalidated", { task, because: reason }),
+  /** A failed or skipped task is tried again, because a person wants it. */
+  event("task.revived", { task }),
   event("task.finished", {
     task,
     attempt,

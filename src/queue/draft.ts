@@ -154,7 +154,7 @@ export class QueueDraft {
     const entered = this.#entered(status, moved);
     if (left.length + entered.length === 0) return before;
     const tally = { ...before };
-    for (const at of left) bump(tally, this.#tasks[at]?.worker ?? "", -1);
+    for (const at of left) bump(tally, this.#from.tasks[at]?.worker ?? "", -1);
     for (const at of entered) bump(tally, this.#tasks[at]?.worker ?? "", 1);
     return tally;
   }

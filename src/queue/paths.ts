@@ -25,6 +25,14 @@ export function readPath(raw: string): PathReading {
   return { path: segments.join("/") + (raw.endsWith("/") ? "/" : "") };
 }
 
+/** True when everything that `path` names lies inside what `owner` names. A pattern holds itself and plain paths below its folder. */
+export function covers(owner: string, path: string): boolean {
+  if (owner === path) return true;
+  if (/[*?{]/.test(path) && /[*?{]/.test(owner)) return false;
+  const [whole, below] = [coverOf(owner), coverOf(path)];
+  return whole.every((segment, at) => below[at] === segment);
+}
+
 /** A pair of owners whose paths overlap, the lower one first, and one path of each. */
 export interface Overlap {
   readonly first: number;

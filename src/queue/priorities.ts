@@ -43,6 +43,9 @@ export function learnDuration(urgency: Urgency, plan: Plan, seen: { readonly wor
   return urgencyOf(plan, { learnt, estimates: urgency.estimates });
 }
 
+/** The priorities of a plan that has changed, by what is known. O(tasks + dependencies). */
+export const urgencyAfter = (plan: Plan, { learnt, estimates }: Urgency): Urgency => urgencyOf(plan, { learnt, estimates });
+
 /** The priorities of a plan by what has been learnt and estimated. */
 function urgencyOf(plan: Plan, known: Pick<Queue, "learnt" | "estimates">): Urgency {
   const { learnt, estimates } = known;

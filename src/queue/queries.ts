@@ -68,6 +68,8 @@ export function explain(queue: Queue, plan: Plan, id: TaskId): string {
       return `attempt ${task.attempts} failed, waits for its next one: ${because}`;
     case "asking":
       return because ? `waits for an answer: ${because}` : "waits for an answer";
+    case "mending":
+      return `attempt ${task.attempts} failed, the orchestrator's model looks at it: ${because}`;
     case "finished":
       return `finished after ${countText(task.attempts, "attempt")}`;
     case "failed":

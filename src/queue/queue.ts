@@ -112,13 +112,30 @@ export function finishTask(
   });
 }
 
-/** running -> retrying: the attempt failed, the next one may start from `wakeAt` on. */
+/**
+ * running or mending -> retrying: the attempt failed, the next one may start from `wakeAt` on, by another worker where
+ * one is named (then the plan must name it, too).
+ */
 export function retryTask(
   queue: Queue,
-  next: { readonly task: TaskId; readonly wakeAt: number; readonly failure: Failure; readonly usd: number },
+  next: {
+    readonly task: TaskId;
+    readonly wakeAt: number;
+    readonly failure: Failure;
+    readonly usd: number;
+    readonly worker?: string;
+  },
 ): Queue {
-  return edit(queue, { task: next.task, status: ["running"] }, (draft, before, position) => {
-    draft.change(position, { status: "retrying", wakeAt: next.wakeAt, failure: next.failure, usd: before.usd + next.usd });
+  return edit(queue, { task: next.task, status: ["running", "mending"] }, (draft, before, position) => {
+    const { wakeAt, failure: why, worker = before.worker } = next;
+    draft.change(position, { status: "retrying", wakeAt, failure: why, usd: before.usd + next.usd, worker });
+  });
+}
+
+/** running -> mending: the orchestrator's model looks at it. It takes no slot meanwhile. */
+export function mendTask(queue: Queue, why: { readonly task: TaskId; readonly failure: Failure; readonly usd: number }): Queue {
+  return edit(queue, { task: why.task, status: ["running"] }, (draft, before, position) => {
+    draft.change(position, { status: "mending", failure: why.failure, usd: before.usd + why.usd });
   });
 }
 
@@ -130,12 +147,12 @@ export function wakeTask(queue: Queue, task: TaskId): Queue {
   });
 }
 
-/** ready, running or retrying -> asking: a person decides whether it is tried again. It takes no slot meanwhile. */
+/** ready, running, retrying or mending -> asking: a person decides whether it is tried again. It takes no slot meanwhile. */
 export function askTask(
   queue: Queue,
   why: { readonly task: TaskId; readonly failure: Failure | null; readonly usd: number },
 ): Queue {
-  return edit(queue, { task: why.task, status: ["ready", "running", "retrying"] }, (draft, before, position) => {
+  return edit(queue, { task: why.task, status: ["ready", "running", "retrying", "mending"] }, (draft, before, position) => {
     draft.change(position, { status: "asking", wakeAt: null, failure: why.failure, usd: before.usd + why.usd });
   });
 }
@@ -201,18 +218,28 @@ export function reviveTask(queue: Queue, plan: Plan, task: TaskId): Queue {
 
 /**
  * finished -> ready: it is to be done again, so that whatever ran after it, over hard or soft edges, is `invalidated`
- * (finished, running, retrying and asking tasks; failed and skipped ones stay). `stopped` are those that were running:
- * the caller ends their workers.
+ * (finished, running, retrying, asking and mending tasks; failed and skipped ones stay). With `strategy` "one-for-one"
+ * finished tasks keep their results, and only those under way that wait for it directly are invalidated. `stopped` are
+ * those that were running: the caller ends their workers. Unchanged while a hard dependency has failed or been skipped.
  */
-export function redoTask(queue: Queue, plan: Plan, task: TaskId): { readonly queue: Queue; readonly stopped: readonly TaskId[] } {
+export function redoTask(
+  queue: Queue,
+  plan: Plan,
+  { task, strategy = "rest-for-one" }: { readonly task: TaskId; readonly strategy?: "rest-for-one" | "one-for-one" },
+): { readonly queue: Queue; readonly stopped: readonly TaskId[] } {
   const stopped: TaskId[] = [];
+  if (isBlocked(plan, taskIndex(task), (at) => queue.tasks[at])) return { queue, stopped };
   const next = edit(queue, { task, status: ["finished"] }, (draft, _before, position) => {
+    const rest =
+      strategy === "rest-for-one"
+        ? dependantClosure(plan, task)
+        : (indexOf(plan).dependants[position] ?? []).map(({ at }) => taskIdAt(at));
     draft.reopen(plan, position, "waiting");
-    for (const other of dependantClosure(plan, task)) {
+    for (const other of rest) {
       const at = taskIndex(other);
       const status = draft.task(at)?.status ?? "waiting";
       if (status === "running") stopped.push(other);
-      if (REDONE.has(status)) draft.reopen(plan, at, "invalidated");
+      if (UNDER_WAY.has(status) || (status === "finished" && strategy === "rest-for-one")) draft.reopen(plan, at, "invalidated");
     }
   });
   return { queue: next, stopped };
@@ -240,13 +267,14 @@ const NONE: Readonly<Record<TaskStatus, number>> = {
   running: 0,
   retrying: 0,
   asking: 0,
+  mending: 0,
   finished: 0,
   failed: 0,
   skipped: 0,
   invalidated: 0,
 };
-const UNSETTLED: readonly TaskStatus[] = ["waiting", "ready", "running", "retrying", "asking", "invalidated"];
-const REDONE: ReadonlySet<TaskStatus> = new Set(["finished", "running", "retrying", "asking"]);
+const UNSETTLED: readonly TaskStatus[] = ["waiting", "ready", "running", "retrying", "asking", "mending", "invalidated"];
+const UNDER_WAY: ReadonlySet<TaskStatus> = new Set(["running", "retrying", "asking", "mending"]);
 
 /** Changes the queue through a draft if the task is in one of the statuses (Q5). */
 function edit(queue: Queue, from: { readonly task: TaskId; readonly status: readonly TaskStatus[] }, change: Change): Queue {

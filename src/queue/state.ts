@@ -5,7 +5,7 @@ import type { TaskId } from "../core/ids.ts";
 
 /**
  * Where a task stands. `waiting`: for dependencies. `retrying`: for its wake-up time. `asking`: for a person, with no
- * worker alive. `invalidated`: it ran, but what it built on is being done again; it runs anew once that has settled.
+ * worker alive. `mending`: for the orchestrator's model, which cuts it into parts or words it anew. `invalidated`: it ran, but what it built on is being done again; it runs anew once that has settled.
  * Settled are `finished`, `failed` and `skipped`.
  */
 export type TaskStatus =
@@ -14,6 +14,7 @@ export type TaskStatus =
   | "running"
   | "retrying"
   | "asking"
+  | "mending"
   | "finished"
   | "failed"
   | "skipped"

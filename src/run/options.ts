@@ -87,6 +87,10 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>, hasPl
   checkShared(given);
   const workspace = checkWorkspace(given.workspace);
   const workers = checkWorkers(given.workers ?? BUILT_IN, given.tools);
+  checkPolicy(
+    given.policy,
+    workers.map(({ name }) => name),
+  );
   const concurrency = checkCount("concurrency", given.concurrency ?? 8, 1_000);
   const maxTasks = checkCount("maxTasks", given.maxTasks ?? 40, 100_000);
   const models = resolveModels(given.models);
@@ -123,8 +127,7 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>, hasPl
 export function checkShared({ asks, policy, environment }: SharedOptions): void {
   if (typeof asks !== "function" && !["deny", "wait"].includes(asks ?? "deny"))
     throw bad("asks", asks, "use deny, wait or a function");
-  const issues = policy === undefined ? [] : policyIssues(policy);
-  if (issues.length > 0) throw new QuatrainError("BadOption", `${issues.slice(0, 5).join("; ")}.`);
+  checkPolicy(policy);
   if (environment === undefined) return;
   const list: unknown = environment;
   if (!Array.isArray(list)) throw bad("environment", list, "give a list of names of variables");
@@ -132,6 +135,11 @@ export function checkShared({ asks, policy, environment }: SharedOptions): void 
   if (name !== undefined) throw bad("environment", name, "give names of variables, such as NODE_ENV");
   const key = environment.find((one) => /^anthropic_/i.test(one));
   if (key !== undefined) throw bad("environment", key, "keys are never handed to the commands of workers; leave it out");
+}
+
+function checkPolicy(policy: Partial<Policy> | undefined, workers?: readonly string[]): void {
+  const issues = policy === undefined ? [] : policyIssues(policy, workers);
+  if (issues.length > 0) throw new QuatrainError("BadOption", `${issues.slice(0, 5).join("; ")}.`);
 }
 
 /** Checks the workers of a run against the tools there are. Throws QuatrainError "BadOption", "BadWorker" or "UnknownTool". */

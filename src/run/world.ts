@@ -12,7 +12,9 @@ import { createGovernor } from "../model/governor.ts";
 import type { Endpoints } from "../model/models.ts";
 import { schedulerFrom } from "../model/scheduler.ts";
 import { plannerPrompt } from "../prompts/planner.ts";
+import { rewordPrompt } from "../prompts/reword.ts";
 import { routerPrompt } from "../prompts/router.ts";
+import { splitPrompt } from "../prompts/split.ts";
 import { synthesizerPrompt } from "../prompts/synthesizer.ts";
 import { workerPrompt } from "../prompts/worker.ts";
 import { endProcessesOf } from "../process/marked.ts";
@@ -54,7 +56,7 @@ export interface WorldOptions extends Omit<SharedOptions, "workers"> {
 }
 
 /** Raised with every change to the charts that an old journal can't be replayed on. */
-const MACHINES = "1";
+const MACHINES = "2";
 
 /** Builds the world of a run. Opens nothing yet. */
 export function createWorld(options: WorldOptions): World {
@@ -83,7 +85,9 @@ export function createWorld(options: WorldOptions): World {
     await endProcessesOf(runId);
     await removeHomesOf(runId);
   };
-  const prompts = [routerPrompt, plannerPrompt, workerPrompt, synthesizerPrompt].map(({ version }) => version).join(" ");
+  const prompts = [routerPrompt, plannerPrompt, workerPrompt, splitPrompt, rewordPrompt, synthesizerPrompt]
+    .map(({ version }) => version)
+    .join(" ");
   const bound = digestOf(stableStringify([workers.map(({ card }) => card), policy ?? null, maxTasks]));
   return {
     machines,

@@ -32,14 +32,16 @@ export async function play(
   return events;
 }
 
-/** Plays an effect whose process ends while it is in flight, then again in another. */
-export async function playTwice(logic: unknown, input: object): Promise<Events> {
+/** Plays an effect whose process ends while it is in flight, once or more often, then again in another. */
+export async function playTwice(logic: unknown, input: object, crashes = 1): Promise<Events> {
   const journal = memoryJournal();
   const machine = oneEffect(logic as EffectLogic<Input, unknown>, { key: "k", ...input });
-  const first = memoryHost({ journal });
-  createActor(machine, first.attach()).start();
-  await turn();
-  await first.close();
+  for (let crash = 0; crash < crashes; crash++) {
+    const first = memoryHost({ journal });
+    createActor(machine, first.attach()).start();
+    await turn();
+    await first.close();
+  }
   const second = memoryHost({ journal });
   const actor = createActor(machine, second.attach()).start();
   await second.settled();

@@ -45,6 +45,18 @@ describe("toolCall", () => {
     expect(recovering).toEqual([false, toolClass !== "pure"]);
   });
 
+  it("does not run a call again that was in flight at three crashes", async () => {
+    let times = 0;
+    const logic = boxOf(
+      tool("work", "idempotent", () => {
+        times++;
+        return never;
+      }),
+    );
+    expect(await playTwice(logic, call("work"), 3)).toMatchObject([{ type: "error", code: "Poisoned" }]);
+    expect(times).toBe(3);
+  });
+
   it("never runs a once call again after a crash, and tells the model that nobody knows", async () => {
     let times = 0;
     const logic = boxOf(
@@ -77,6 +89,24 @@ describe("toolCall", () => {
       type: "effect.orphaned",
       value: { isError: true, content: expect.stringContaining("hang") as string },
     });
+  });
+});
+
+describe("a step of our own", () => {
+  it("is begun again at more crashes than the work of others, and then no more", async () => {
+    let times = 0;
+    const workspace: WorkspacePort = {
+      ...noWorkspace(),
+      prepare: () => {
+        times++;
+        return never;
+      },
+    };
+    const logic = prepareWorkspace(stepPorts({ workspace }));
+    expect(await playTwice(logic, { workspace: "t1#1", layers: [] }, 10)).toMatchObject([
+      { type: "done", value: { ok: false, failure: { code: "Poisoned" } } },
+    ]);
+    expect(times).toBe(10);
   });
 });
 

@@ -55,7 +55,13 @@ describe("the reference of the command line", () => {
   });
 
   it("names every field of the result", () => {
-    const rules = { policy: DEFAULT_POLICY, cards: [], tools: {}, checkPlan: () => ({ ok: false as const, issues: [] }) };
+    const rules = {
+      policy: DEFAULT_POLICY,
+      cards: [],
+      tools: {},
+      checkPlan: () => ({ ok: false as const, issues: [] }),
+      checkSplit: () => ({ ok: false as const, issues: [] }),
+    };
     const context = startRun(undefined, rules);
     const ledger = foldLedger([], { models: context.models });
     const output = { ...runOutput(context), ledger } as Parameters<typeof resultLine>[0];

@@ -158,7 +158,7 @@ export const SMALL_PLAN: Json = {
 
 /** Models that know the small job. `job` answers for a worker instead; undefined leaves it to the usual answer. */
 export function smallJob(
-  options: { readonly plan?: Json; readonly job?: (label: string, turn: number) => BrainAnswer | undefined } = {},
+  options: { readonly plan?: Json; readonly job?: (label: string, turn: number, brief: string) => BrainAnswer | undefined } = {},
 ): Brain {
   return (request, { turn }) => {
     const format = JSON.stringify(request.output_config?.format ?? null);
@@ -167,7 +167,7 @@ export function smallJob(
       return { content: [JSON.stringify({ mode: "orchestrate", worker: null, reason: "two domains" })] };
     const label = /job (\w+)/.exec(JSON.stringify(request.messages[0]))?.[1];
     if (label === undefined || request.model.includes("opus")) return { content: ["All is done."] };
-    const own = options.job?.(label, turn);
+    const own = options.job?.(label, turn, JSON.stringify(request.messages[0]));
     if (own) return own;
     const file = label === "a" ? "a.txt" : `${label}.md`;
     if (turn === 0 && label === "a") return { content: [{ tool: "read", input: { file_path: file } }] };

@@ -96,14 +96,18 @@ describe("quatrain run", () => {
   });
 
   it("refuses to apply what tasks disagree about, and says where the versions are", async () => {
-    const plan = { rationale: "r", tasks: [draft("d", "backend"), draft("e", "docs")] };
-    const job = (label: string, turn: number) =>
-      turn === 0
-        ? { content: [{ tool: "write", input: { file_path: "same.md", content: label } }] }
-        : { content: [`Did ${label}.`] };
+    const plan = { rationale: "r", tasks: [draft("d", "backend"), draft("e", "docs"), draft("f", "docs")] };
+    // Done again on top of d, e changes the file of f, too: a run mends such a thing once.
+    const job = (label: string, turn: number, brief: string) => {
+      if (turn > 0) return { content: [`Did ${label}.`] };
+      const again = brief.includes("both changed same.md");
+      const write = (file: string) => ({ tool: "write", input: { file_path: file, content: `${label} in ${file}` } });
+      if (label === "f") return { content: [write("other.md")] };
+      return { content: again ? [write("same.md"), write("other.md")] : [write("same.md")] };
+    };
     brain = smallJob({ plan, job });
     const { code, stdout } = await ended(["run", "do it", "--plain", "--apply"], { directory });
-    expect(stdout).toMatch(/Not applied: tasks disagree about same\.md\. Look at the versions that were kept, in .*tree/);
+    expect(stdout).toMatch(/Not applied: tasks disagree about other\.md\. Look at the versions that were kept, in .*tree/);
     expect(code).toBe(1);
   });
 });

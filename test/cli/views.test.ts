@@ -57,6 +57,7 @@ function contextOf(plan: Plan, change: (queue: Queue) => Queue = (queue) => queu
     cards: BUILT_IN.map(({ card }) => card),
     tools: {},
     checkPlan: () => ({ ok: false as const, issues: [] }),
+    checkSplit: () => ({ ok: false as const, issues: [] }),
   };
   const context = withPlan({ ...startRun(undefined, rules), models: resolveModels({}, Date.parse("2026-11-22")) }, plan);
   return { ...context, queue: context.queue && change(context.queue) };
@@ -326,8 +327,10 @@ describe("questions and the end", () => {
       });
       return failTask(done, DIAMOND, { task: taskIdAt(1), at: 1, failure: failure("Refused", "would not"), usd: 0 });
     });
+    const told = { attempt: 1, code: "VerifyFailed" as const, message: HOSTILE, changes: [`model a -> ${HOSTILE}`] };
     const made = runOutput({
       ...context,
+      history: { t1: [told], t2: [told, { ...told, attempt: 2, changes: [] }] },
       outcome: "partial",
       answer: `Half.\n${HOSTILE}`,
       conflicts: [{ path: "a", tasks: ["t1", "t2"], kept: "t2" }],
@@ -355,6 +358,8 @@ describe("questions and the end", () => {
         "Your folder is unchanged. Carry the result over: quatrain resume run --apply",
       ]),
     );
+    const retold = lines.filter((line) => line.startsWith("      attempt 1 failed with VerifyFailed, then: model a -> "));
+    expect(retold).toHaveLength(2);
     for (const line of lines) expect(line).not.toMatch(UNSAFE);
     const open = summaryLines(output as Parameters<typeof summaryLines>[0], { ...extras, resume: "quatrain resume run" });
     expect(open.at(-1)).toBe("Take it up again: quatrain resume run");

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FAILURES, FAILURE_CODES } from "../../src/core/failure.ts";
-import { DEFAULT_POLICY, DEFAULT_TABLE, nextAttemptStep, nextTurnStep, STAND_INS, waitBetween } from "../../src/core/policy.ts";
+import { DEFAULT_POLICY, DEFAULT_TABLE, nextTurnStep, remedyFor, waitBetween } from "../../src/core/policy.ts";
 import type { Policy } from "../../src/core/policy.ts";
 
 const codes = fc.constantFrom(...FAILURE_CODES);
@@ -26,7 +26,7 @@ describe("the policy table", () => {
     for (const { turn, attempt } of Object.values(DEFAULT_TABLE)) {
       const waits = [
         ...turn.flatMap((step) => (step.do === "again" ? [step.waitMs] : [])),
-        ...attempt.map(({ waitMs }) => waitMs),
+        ...attempt.flatMap((step) => (step.do === "redo" ? [] : [step.waitMs])),
       ];
       for (const [from, to] of waits) {
         expect(from >= 0 && from <= to).toBe(true);
@@ -51,13 +51,20 @@ describe("the policy table", () => {
     }
   });
 
-  it("names a stand-in for each answer that does not exist yet", () => {
-    expect(STAND_INS).toHaveLength(7);
-    expect(new Set(STAND_INS.map(({ code }) => code)).size).toBe(7);
-    for (const { code, wanted, standIn } of STAND_INS) {
-      expect(FAILURE_CODES).toContain(code);
-      expect(wanted).not.toBe(standIn);
-    }
+  it("splits what is too large, rewords what was refused, redoes what collides, and nothing else", () => {
+    const codesWith = (what: string) =>
+      FAILURE_CODES.filter((code) => DEFAULT_TABLE[code].attempt.some((step) => step.do === what));
+    expect(codesWith("split")).toEqual([
+      "StreamStalled",
+      "OutputTruncated",
+      "PromptTooLong",
+      "ContextFull",
+      "RequestTooLarge",
+      "WorkerLooping",
+      "WorkerTimeout",
+    ]);
+    expect(codesWith("reword")).toEqual(["Refused"]);
+    expect(codesWith("redo")).toEqual(["ConflictingOutputs"]);
   });
 });
 
@@ -72,21 +79,27 @@ describe("the next step", () => {
     );
   });
 
-  it("of a task never exceeds its attempts, and ends in the row's last word", () => {
+  it("of a task is a new attempt only while it has attempts, and each mending allows one more", () => {
     fc.assert(
-      fc.property(codes, fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 8 }), (code, attempts, failed) => {
-        const policy: Policy = { ...DEFAULT_POLICY, attempts };
-        const step = nextAttemptStep(policy, code, failed);
-        if (typeof step === "object") expect(failed).toBeLessThan(attempts);
-        else expect(LAST).toContain(step);
-        if (failed >= attempts) expect(step).toBe(DEFAULT_TABLE[code].then);
-        else expect(step).toBe(DEFAULT_TABLE[code].attempt[failed - 1] ?? DEFAULT_TABLE[code].then);
-      }),
+      fc.property(
+        codes,
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 8 }),
+        fc.nat(2),
+        (code, attempts, failed, mended) => {
+          const policy: Policy = { ...DEFAULT_POLICY, attempts };
+          const { steps, then } = remedyFor(policy, code, { failed, mended });
+          expect(LAST).toContain(then);
+          expect(then).toBe(DEFAULT_TABLE[code].then);
+          const left = DEFAULT_TABLE[code].attempt.slice(failed - 1);
+          expect(steps).toEqual(failed < attempts + mended ? left : left.filter((step) => step.do !== "renew"));
+        },
+      ),
     );
   });
 
   it("of a task that never failed is the last word, not an accident", () => {
-    expect(nextAttemptStep(DEFAULT_POLICY, "ServerFault", 0)).toBe("fail");
+    expect(remedyFor(DEFAULT_POLICY, "ServerFault", { failed: 0 })).toEqual({ steps: [], then: "fail" });
   });
 });
 

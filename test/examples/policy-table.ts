@@ -1,7 +1,7 @@
 // The supervision table as the documentation shows it, made from the policy itself.
 import { FAILURES, FAILURE_CODES } from "../../src/core/failure.ts";
 import { DEFAULT_TABLE } from "../../src/core/policy.ts";
-import type { AttemptStep, LastStep, TurnStep } from "../../src/core/policy.ts";
+import type { AttemptStep, LastStep, RenewStep, TurnStep } from "../../src/core/policy.ts";
 
 /** The default policy as a Markdown table, one row a failure code. */
 export function policyTable(): string {
@@ -30,14 +30,19 @@ function turnWords(steps: readonly TurnStep[]): string {
 }
 
 function attemptWords(steps: readonly AttemptStep[]): string {
-  return (
-    steps.map(({ change, waitMs }) => `${changeWords(change)}${waitMs[1] > 0 ? ` after ${seconds(waitMs)}` : ""}`).join("; ") ||
-    "–"
-  );
+  return steps.map(stepWords).join("; ") || "–";
 }
 
-function changeWords({ effort, maxTokens, context, issues, model }: AttemptStep["change"]): string {
+function stepWords(step: AttemptStep): string {
+  if (step.do === "redo") return "the later task is done again on top of the earlier";
+  const wait = step.waitMs[1] > 0 ? ` after ${seconds(step.waitMs)}` : "";
+  if (step.do === "renew") return `${changeWords(step.change)}${wait}`;
+  return `${step.do === "split" ? "split into parts" : "worded anew"}${wait}`;
+}
+
+function changeWords({ effort, maxTokens, context, issues, model, worker }: RenewStep["change"]): string {
   const words = [
+    ...(worker === undefined ? [] : [`by ${worker}`]),
     ...(model === "other" ? ["another model of its class"] : model === "orchestrator" ? ["the orchestrator's model"] : []),
     ...(effort ? [`${effort} effort`] : []),
     ...(maxTokens ? ["twice the output tokens"] : []),

@@ -95,6 +95,27 @@ describe("tool calls", () => {
     expect(talk.outcome).toMatchObject({ kind: "finished", turns: 2, toolCalls: 2 });
   });
 
+  it("that break their tool again end the conversation; a result between does not help", () => {
+    const talk = new TalkByHand();
+    talk.answer(read("a"));
+    talk.hands.breakOff("toolCall", "t1#1/turn/1/call/0", "the disk is gone");
+    talk.answer(read("b"));
+    talk.result("fine");
+    talk.answer(read("c"));
+    talk.hands.breakOff("toolCall", "t1#1/turn/3/call/0", "the disk is still gone");
+    expect(talk.outcome).toMatchObject({
+      kind: "failed",
+      failure: { code: "ToolFailed", message: "The tool read broke: the disk is still gone" },
+    });
+  });
+
+  it("that are poisoned end the conversation at once", () => {
+    const talk = new TalkByHand();
+    talk.answer(read("a"));
+    talk.hands.breakOff("toolCall", "t1#1/turn/1/call/0", "three times", "Poisoned");
+    expect(talk.outcome).toMatchObject({ kind: "failed", failure: { code: "Poisoned", message: "three times" } });
+  });
+
   it("that break are results, too", () => {
     const talk = new TalkByHand();
     talk.answer(read("a"));

@@ -148,6 +148,12 @@ describe.each<[MachineName, number]>([
 });
 
 describe("the orchestrator", () => {
+  it("was seen while it mends tasks, and while a person decides about files that collide", () => {
+    const states = [...seen.orchestrator.keys()];
+    expect(states).toEqual(expect.arrayContaining(["dispatching/running while mending", "dispatching/suspended while mending"]));
+    expect(states).toContain("resolving/running");
+  });
+
   it("listens to every command and to every message of its children", () => {
     const heard = new Set(listenedTo(machines.orchestrator.config as Node));
     const context = { asks: [], queue: null } as unknown as RunContext;
@@ -196,11 +202,12 @@ function collect(): Seen {
 function note(found: Seen, name: MachineName, actor: AnyActorRef): void {
   const snapshot = actor.getSnapshot() as { status: string; value: unknown; children: Record<string, AnyActorRef | undefined> };
   if (snapshot.status !== "active") return;
-  const key = stateOf(snapshot.value);
+  const isMending = name === "orchestrator" && Object.keys(snapshot.children).some((id) => id.startsWith("mend:"));
+  const key = `${stateOf(snapshot.value)}${isMending ? " while mending" : ""}`;
   if (!found[name].has(key)) found[name].set(key, JSON.stringify(actor.getPersistedSnapshot()));
   for (const [id, child] of Object.entries(snapshot.children)) {
     if (id.startsWith("worker:") && child) note(found, "worker", child);
-    if (["plan", "route", "synthesis", "conversation"].includes(id) && child) note(found, "conversation", child);
+    if (/^(plan|route|synthesis|conversation|mend:.*)$/.test(id) && child) note(found, "conversation", child);
   }
 }
 

@@ -6,14 +6,14 @@ import { runInput } from "../support/cast.ts";
 import { explore, witness } from "../support/explore.ts";
 import type { Explored, RunChartEvent } from "../support/explore.ts";
 import { mutants } from "../support/mutants.ts";
-import { diamond } from "../support/plans.ts";
+import { diamond, planOf } from "../support/plans.ts";
 import type { RunSnapshot } from "../support/simulate.ts";
 
 const inputOf = (concurrency: number) => runInput({ plan: diamond, options: { concurrency } });
 const settled = new Set(["finished", "failed", "skipped"]);
 
-/** The first promise that a state breaks. */
-function brokenIn({ context, children, status }: RunSnapshot): string | undefined {
+/** The first promise that a state breaks. `most`: attempts that a task may have. */
+function brokenIn({ context, children, status }: RunSnapshot, most = 2): string | undefined {
   const { queue, options } = context;
   const tasks = queue?.tasks ?? [];
   const running = tasks.filter((task) => task.status === "running");
@@ -22,7 +22,7 @@ function brokenIn({ context, children, status }: RunSnapshot): string | undefine
     .toSorted();
   if (running.length > options.concurrency) return "too many tasks run";
   if (running.some((task) => !mayRun(context, task.id))) return "a task runs before what it needs is finished";
-  if (tasks.some(({ attempts }) => attempts > 2)) return "a task has more attempts than it may have";
+  if (tasks.some((task) => task.attempts > most)) return "a task has more attempts than it may have";
   if (
     status === "active" &&
     alive.join() !==
@@ -36,6 +36,16 @@ function brokenIn({ context, children, status }: RunSnapshot): string | undefine
     if (tasks.filter((task) => task.status === name).length !== count) return `the count of ${name} is wrong`;
   }
   if (tasks.some((task) => task.status === "finished" && !context.reports[taskIndex(task.id)])) return "a report is lost";
+  const mended = tasks.filter((task) => task.status === "mending").map(({ id }) => id);
+  if (
+    mended.toSorted().join() !==
+    context.mending
+      .map(({ task }) => task)
+      .toSorted()
+      .join()
+  )
+    return "a mending is lost";
+  if (context.plan?.tasks.length !== tasks.length || context.reports.length !== tasks.length) return "plan and queue differ";
   if (status === "done" && !tasks.every((task) => settled.has(task.status))) return "the run ended before its tasks";
   if (status === "done" && context.outcome === null) return "the run ended without an outcome";
   return undefined;
@@ -83,6 +93,30 @@ describe("every state of a diamond", () => {
     expect(states.length).toBeGreaterThan(700);
     expect(states.flatMap(({ key, state }) => (brokenIn(state) ? [`${brokenIn(state)}: ${key}`] : []))).toEqual([]);
     expect(deadlocks(states)).toEqual([]);
+  });
+
+  it.each([
+    ["cuts", "PromptTooLong", 3],
+    ["words anew", "Refused", 3],
+  ] as const)("keeps every promise while it %s tasks", (_what, code, most) => {
+    const plan = planOf({ a: {}, b: { needs: ["a"] } });
+    const input = runInput({ plan, options: { concurrency: 2, maxTasks: 4 } });
+    const states = explore({ input, codes: [code], stale: false });
+    expect(states.length).toBeGreaterThan(40);
+    expect(states.some(({ state }) => state.context.mending.length > 0)).toBe(true);
+    expect(states.flatMap(({ key, state }) => (brokenIn(state, most) ? [`${brokenIn(state, most)}: ${key}`] : []))).toEqual([]);
+    expect(deadlocks(states)).toEqual([]);
+  });
+
+  it("keeps every promise whatever is wanted done again", () => {
+    const at = 0;
+    const commands = ["t1", "t2"].map((task): RunChartEvent => ({ type: "task.retry", task, at }));
+    const plan = planOf({ a: {}, b: { needs: ["a"] } });
+    // Every redo is another attempt: the graph ends where somebody has had enough of them.
+    const until = ({ context }: RunSnapshot): boolean => (context.queue?.tasks ?? []).some(({ attempts }) => attempts > 3);
+    const states = explore({ input: runInput({ plan }), commands, stale: false, until });
+    expect(states.length).toBeGreaterThan(70);
+    expect(states.flatMap(({ key, state }) => (brokenIn(state, 4) ? [`${brokenIn(state, 4)}: ${key}`] : []))).toEqual([]);
   });
 
   it("comes to its end from everywhere", () => {

@@ -179,9 +179,9 @@ describe("the end of a run", () => {
   });
 
   it.each([
-    ["fails", (hands: Hands) => hands.give("integrate", "integrate", fails("WorkspaceFailed"))],
-    ["breaks", (hands: Hands) => hands.breakOff("integrate", "integrate")],
-  ])("tells what was done when the integration %s", (_how, end) => {
+    ["fails", (hands: Hands, key: string) => hands.give("integrate", key, fails("WorkspaceFailed"))],
+    ["breaks", (hands: Hands, key: string) => hands.breakOff("integrate", key)],
+  ])("tells what was done when the integration %s twice", (_how, end) => {
     const run = new RunByHand(
       { plan: planOf({ a: {} }), options: { hasWorkspace: true } },
       {
@@ -192,7 +192,11 @@ describe("the end of a run", () => {
       },
     );
     run.finish("t1#1");
-    end(run.hands);
+    end(run.hands, "integrate");
+    expect(run.all("phase.retrying")).toMatchObject([{ phase: "integrate", failure: { code: "WorkspaceFailed" } }]);
+    expect(run.phase).toBe("retrying");
+    run.hands.wake();
+    end(run.hands, "integrate/2");
     run.hands.answer("synthesis", "done");
     expect(run.output).toMatchObject({ outcome: "partial", answer: "done", failure: { code: "WorkspaceFailed" } });
   });

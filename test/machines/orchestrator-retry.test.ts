@@ -49,6 +49,17 @@ describe("the next attempt", () => {
     expect(Math.max(...waits)).toBeLessThanOrEqual(5_000);
   });
 
+  it("does not come at the same moment as that of another task which failed at once with it", () => {
+    const run = new RunByHand({ plan: planOf({ a: {}, b: {}, c: {} }) });
+    for (const task of ["t1", "t2", "t3"]) run.hands.answer(`${task}#1`, { stop: "max_tokens" });
+    const waits = run.all("task.retrying").map(({ wakeAt, at }) => wakeAt - at);
+    expect(new Set(waits).size).toBe(3);
+    const talks = new RunByHand({ plan: planOf({ a: {}, b: {}, c: {} }) });
+    for (const task of ["t1", "t2", "t3"]) talks.hands.fail(`${task}#1`, "Overloaded");
+    const due = talks.all("turn.failed").map(({ wakeAt, at }) => (wakeAt ?? 0) - at);
+    expect(new Set(due).size).toBe(3);
+  });
+
   it("waits as long as the other side wants", () => {
     const run = new RunByHand({ plan: one });
     run.hands.answer("t1#1", { fail: "WorkspaceFailed", retryAfterMs: 60_000 });
@@ -232,6 +243,10 @@ describe("a suspension", () => {
     expect(run.all("task.retrying")).toMatchObject([{ task: "t1", attempt: 1, failure: { code: "StoreFull" } }]);
     run.command({ type: "run.resume" });
     expect(run.workers).toEqual(["worker:t1#2"]);
+    // That one was not the task's fault: it has all its attempts.
+    const crash = { type: "xstate.error.actor.worker:t1#2", actorId: "worker:t1#2", error: { message: "it broke" } };
+    run.actor.send(crash as never);
+    expect(run.statuses).toBe("retrying");
   });
 
   it("comes when too many attempts fail in a period, before more is paid", () => {

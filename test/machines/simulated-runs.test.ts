@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { randomFrom } from "../../src/core/random.ts";
 import type { RunInput } from "../../src/machines/run-state.ts";
 import type { Budget, Limits } from "../../src/protocol/budget.ts";
+import type { RunEvent } from "../../src/protocol/run-event.ts";
 import type { Command } from "../../src/protocol/command.ts";
 import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
 import { runInput, workers } from "../support/cast.ts";
@@ -15,7 +16,8 @@ import type { SimulatedRun, TimedCommand } from "../support/simulate.ts";
 type Random = () => number;
 
 const stage = randomStage();
-const machine = createOrchestrator({ workers, ports: stage.ports });
+const usual = createOrchestrator({ workers, ports: stage.ports });
+const oneForOne = createOrchestrator({ workers, ports: stage.ports, policy: { strategy: "one-for-one", attempts: 3 } });
 const WORKERS = ["backend", "frontend", "typed", "capped", "sum"];
 
 function randomInput(random: Random, seed: number): RunInput {
@@ -71,26 +73,59 @@ function randomCommand(random: Random): Command {
   return kinds[Math.floor(random() * kinds.length)] ?? { type: "run.pause" };
 }
 
+/** Now and then a person wants a task again the moment it is settled. */
+function impatient(random: Random): (event: RunEvent) => Command | undefined {
+  let left = 2;
+  return (event) => {
+    const settled = event.type === "task.failed" || event.type === "task.skipped" || event.type === "task.finished";
+    if (!settled || left === 0 || random() > 0.3) return undefined;
+    left -= 1;
+    return { type: "task.retry", task: event.task };
+  };
+}
+
 async function audited(seed: number): Promise<SimulatedRun> {
   const random = randomFrom(seed);
   const input = randomInput(random, seed);
   stage.play(seed, { turns: random() * 0.3, steps: random() * 0.2 });
   const commands = randomCommands(random);
-  const auditor = new RunAuditor(input);
-  const run = await simulate({ input, machine, seed, commands, watch: auditor.watch, onEvent: auditor.hear });
-  auditor.expectSound(run, commands);
+  const react = random() < 0.3 ? impatient(random) : () => undefined;
+  const auditor = new RunAuditor();
+  const machine = seed % 4 === 0 ? oneForOne : usual;
+  const run = await simulate({ input, machine, seed, commands, watch: auditor.watch, onEvent: auditor.hear, react });
+  auditor.expectSound(run);
   return run;
+}
+
+function nameOf(event: RunEvent): string {
+  if (event.type === "plan.amended") return event.parts.length > 0 ? "split" : "redone on top";
+  return event.type === "task.retrying" && event.changes.includes("the task in other words") ? "reworded" : event.type;
 }
 
 describe("random runs", () => {
   it("all end, and hold every promise on the way", async () => {
     const outcomes: Record<string, number> = {};
+    const events: Record<string, number> = {};
     for (let seed = 1; seed <= 2_000; seed++) {
-      const { output } = await audited(seed).catch((error: unknown) => {
+      const { output, events: told } = await audited(seed).catch((error: unknown) => {
         throw new Error(`The run of seed ${seed}: ${String(error)}`, { cause: error });
       });
+      for (const event of told) {
+        const name = nameOf(event);
+        events[name] = (events[name] ?? 0) + 1;
+      }
       outcomes[output?.outcome ?? "none"] = (outcomes[output?.outcome ?? "none"] ?? 0) + 1;
     }
+    // What is rare in worlds still happens in them.
+    for (const { type, times } of [
+      { type: "split", times: 50 },
+      { type: "task.mending", times: 100 },
+      { type: "task.invalidated", times: 50 },
+      { type: "task.revived", times: 10 },
+      { type: "redone on top", times: 20 },
+      { type: "reworded", times: 10 },
+    ])
+      expect({ type, often: (events[type] ?? 0) > times }).toEqual({ type, often: true });
     // The worlds are neither too kind nor too cruel: every way of ending is among them.
     expect(Object.keys(outcomes).toSorted()).toEqual(["cancelled", "complete", "failed", "partial"]);
     expect(Math.min(...Object.values(outcomes))).toBeGreaterThan(50);

@@ -4,7 +4,9 @@ import type { Json } from "../../src/core/json.ts";
 import { isPlainObject } from "../../src/core/json.ts";
 import { plannerPrompt, repairPlan } from "../../src/prompts/planner.ts";
 import type { Prompt } from "../../src/prompts/prompt.ts";
+import { rewordPrompt } from "../../src/prompts/reword.ts";
 import { routerPrompt, RouterAnswer } from "../../src/prompts/router.ts";
+import { splitPrompt } from "../../src/prompts/split.ts";
 import { synthesizerPrompt } from "../../src/prompts/synthesizer.ts";
 import { gaveUpReason, outputInvalid, told, verifyFailed, workerFormat, workerPrompt } from "../../src/prompts/worker.ts";
 import * as data from "./data.ts";
@@ -42,6 +44,8 @@ const all: readonly Said[] = [
   said(plannerPrompt, data.planner),
   said(workerPrompt, data.worker),
   said(synthesizerPrompt, data.synthesizer),
+  said(splitPrompt, data.split),
+  said(rewordPrompt, data.reword),
 ];
 
 describe("every prompt", () => {
@@ -59,6 +63,8 @@ describe("every prompt", () => {
       said(plannerPrompt, reversed(data.planner)),
       said(workerPrompt, reversed(data.worker)),
       said(synthesizerPrompt, reversed(data.synthesizer)),
+      said(splitPrompt, reversed(data.split)),
+      said(rewordPrompt, reversed(data.reword)),
     ]).toEqual(all);
   });
 

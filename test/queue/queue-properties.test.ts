@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { failure, rootCause } from "../../src/core/failure.ts";
-import { taskIdAt } from "../../src/core/ids.ts";
+import { taskIdAt, taskIndex } from "../../src/core/ids.ts";
 import { unreachable } from "../../src/core/unreachable.ts";
 import type { Plan } from "../../src/protocol/plan.ts";
 import {
@@ -15,6 +15,7 @@ import {
   failTask,
   finishTask,
   isSettled,
+  mendTask,
   redoTask,
   retryTask,
   reviveTask,
@@ -23,7 +24,10 @@ import {
   wakeTask,
 } from "../../src/queue/queue.ts";
 import type { Queue } from "../../src/queue/queue.ts";
-import { randomPlan } from "./plans.ts";
+import { withParts } from "../../src/queue/check-split.ts";
+import { splitTask } from "../../src/queue/grow.ts";
+import { topologicalOrder } from "../../src/queue/plan-index.ts";
+import { planOf, randomPlan } from "./plans.ts";
 import { expectSound, hardDependants } from "./soundness.ts";
 
 const OPERATIONS = [
@@ -38,6 +42,7 @@ const OPERATIONS = [
   "skip",
   "revive",
   "redo",
+  "mend",
   "charge",
 ] as const;
 interface Step {
@@ -68,11 +73,11 @@ describe("any queue, after any operation", () => {
       fc.property(randomPlan(20), options, steps, (plan, limits, script) => {
         let queue = frozen(createQueue(plan, limits));
         let clock = 0;
-        expectSound(queue, plan);
+        expectSound(queue, plan, strategyOf(plan));
         for (const step of script) {
           clock += step.ms;
           const next = apply(queue, plan, { ...step, at: clock });
-          expectSound(next, plan);
+          expectSound(next, plan, strategyOf(plan));
           const twin: unknown = JSON.parse(JSON.stringify(next));
           expect(twin).toEqual(next);
           expect(apply(JSON.parse(JSON.stringify(queue)) as Queue, structuredClone(plan), { ...step, at: clock })).toEqual(next);
@@ -92,6 +97,9 @@ describe("any queue, after any operation", () => {
         for (let turns = 0; !isSettled(queue); turns++) {
           expect(turns).toBeLessThan(1000);
           for (const task of queue.tasks) {
+            if (task.status === "mending") queue = askTask(queue, { task: task.id, failure: null, usd: 0 });
+          }
+          for (const task of queue.tasks) {
             if (task.status === "asking") queue = answerTask(queue, plan, { task: task.id, at: 1, again: true });
           }
           for (const id of dueTasks(queue, Number.POSITIVE_INFINITY)) queue = wakeTask(queue, id);
@@ -105,6 +113,44 @@ describe("any queue, after any operation", () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe("a queue whose tasks are cut into parts", () => {
+  it("agrees with itself and with the grown plan", () => {
+    fc.assert(
+      fc.property(randomPlan(10), options, steps, (first, limits, script) => {
+        let plan = first;
+        let queue = frozen(createQueue(plan, limits));
+        for (const step of script) {
+          const mending = queue.tasks.find(({ status }) => status === "mending");
+          const whole = mending && plan.tasks[taskIndex(mending.id)];
+          if (whole && step.ms % 2 === 0 && plan.tasks.length < 30) {
+            plan = withParts(
+              plan,
+              whole,
+              planOf([{ worker: whole.worker }, { worker: whole.worker, hard: [0] }, { worker: whole.worker }]),
+            );
+            queue = splitTask(queue, plan, whole.id);
+            expect(queue.tasks[taskIndex(whole.id)]?.status).toBe("waiting");
+          } else queue = apply(queue, plan, { ...step, at: 0 });
+          expectSound(frozen(queue), plan, strategyOf(plan));
+          expect(queue.priorities).toHaveLength(plan.tasks.length);
+        }
+        expect(splitTask(queue, plan, taskIdAt(0))).toBe(queue);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("gives the parts what the task waited for, and the task its parts; what depends on it notices nothing", () => {
+    const plan = planOf([{}, { hard: [0] }, { hard: [1], soft: [0] }]);
+    const parts = planOf([{}, { soft: [0] }]);
+    const grown = withParts(plan, plan.tasks[1]!, parts);
+    expect(
+      grown.tasks.map(({ id, dependencies }) => `${id}: ${dependencies.map(({ task, kind }) => `${task} ${kind}`).join(", ")}`),
+    ).toEqual(["t1: ", "t2: t1 hard, t4 hard, t5 hard", "t3: t2 hard, t1 soft", "t4: t1 hard", "t5: t1 hard, t4 soft"]);
+    expect(topologicalOrder(grown)).toEqual(["t1", "t4", "t5", "t2", "t3"]);
   });
 });
 
@@ -135,6 +181,9 @@ describe("a loss", () => {
     );
   });
 });
+
+/** A run keeps to one strategy. */
+const strategyOf = ({ tasks }: Plan) => (tasks.length % 2 === 0 ? "one-for-one" : "rest-for-one");
 
 const RESULT = { ref: "r", bytes: 1, summary: "s" };
 
@@ -169,7 +218,9 @@ function apply(queue: Queue, plan: Plan, step: Step & { readonly at: number }): 
     case "revive":
       return reviveTask(queue, plan, task);
     case "redo":
-      return redoTask(queue, plan, task).queue;
+      return redoTask(queue, plan, { task, strategy: strategyOf(plan) }).queue;
+    case "mend":
+      return mendTask(queue, { task: oneRunning(queue, step.pick) ?? task, failure: failure("PromptTooLong", "too long"), usd });
     case "charge":
       return chargeTask(queue, { task, usd });
     default:

@@ -55,7 +55,7 @@ class Bench {
     });
   }
   redo(position: number): readonly string[] {
-    const { queue, stopped } = redoTask(this.queue, this.plan, t(position));
+    const { queue, stopped } = redoTask(this.queue, this.plan, { task: t(position) });
     this.queue = queue;
     return stopped;
   }
@@ -337,7 +337,7 @@ describe("an operation that does not fit", () => {
       expect(skipTask(queue, plan, common)).toBe(queue);
       expect(reviveTask(queue, plan, task)).toBe(queue);
     }
-    expect(redoTask(queue, plan, t(1))).toEqual({ queue, stopped: [] });
+    expect(redoTask(queue, plan, { task: t(1) })).toEqual({ queue, stopped: [] });
     const idle = new Bench([]);
     expect(startReady(idle.queue, idle.plan, 0).queue).toBe(idle.queue);
   });

@@ -1,10 +1,10 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { openRun, orchestrate, RunEvent } from "../../src/index.ts";
-import type { NumberedEvent } from "../../src/index.ts";
+import { definePlan, defineWorker, openRun, orchestrate, RunEvent } from "../../src/index.ts";
+import type { NumberedEvent, Run } from "../../src/index.ts";
 import { NumberedEvent as Numbered } from "../../src/protocol/run-event.ts";
 import { EventLog } from "../../src/run/event-log.ts";
-import { eventOf, eventsOf, fixedModel, folder, hasty, kept, threeTasks } from "./helpers.ts";
+import { deferred, eventOf, eventsOf, fixedModel, folder, hasty, keeping, kept, threeTasks } from "./helpers.ts";
 import type { Answers } from "./helpers.ts";
 
 const place = ({ seq }: NumberedEvent): number => {
@@ -81,6 +81,7 @@ const varied: Answers = {
         }
       : "Done.",
   t2: { stop: "refusal" },
+  "mend:t2": { json: { task: "b in other words", constraints: [] } },
 };
 
 /** One task refuses, two change one file without saying so, one of them with an empty answer at first, and the synthesis is cut off at first. */
@@ -91,9 +92,31 @@ const troubled = (): Answers => {
     t2: { stop: "refusal" },
     t3: ({ turn }) =>
       turn === 1 ? { calls: [{ tool: "write", input: { file_path: "a.txt", content: "three" } }] } : turn === 2 ? "" : "Wrote.",
+    "mend:t2": "no words",
     synthesis: () => (tries++ === 0 ? { stop: "max_tokens", text: "Half" } : "All that could be done."),
   };
 };
+
+/** A run in which a task that failed is tried again while another one is still being done. */
+async function revived(): Promise<Run> {
+  const gate = deferred();
+  let tries = 0;
+  const workers = [
+    defineWorker({ name: "shy", description: "d", perform: () => (tries++ < 2 ? Promise.reject(new Error("not yet")) : "now") }),
+    defineWorker({ name: "slow", description: "d", perform: () => gate.promise.then(() => "done") }),
+  ] as const;
+  const plan = definePlan(workers, [
+    { label: "a", worker: "shy", task: "a" },
+    { label: "b", worker: "slow", task: "b" },
+  ]);
+  const run = kept(orchestrate(plan, { policy: { table: hasty } }));
+  await eventOf(run, "task.failed");
+  run.send({ type: "task.retry", task: "t1" });
+  await eventOf(run, "task.finished");
+  gate.resolve();
+  expect(await run.result).toMatchObject({ outcome: "complete" });
+  return run;
+}
 
 describe("the events of a run", () => {
   it("fit their schema to the last field and survive JSON, whatever happens", async () => {
@@ -112,9 +135,11 @@ describe("the events of a run", () => {
     await broke.result;
     const keyless = kept(orchestrate("go", { model: fixedModel({ "*": { fail: "AuthFailed" } }), workspace }));
     await keyless.result;
-    const torn = kept(orchestrate("go", { model: fixedModel(troubled()), workspace, policy }));
+    const torn = kept(orchestrate("go", { model: fixedModel(troubled()), workspace, policy: { table: keeping } }));
     expect(await torn.result).toMatchObject({ outcome: "partial", conflicts: [{ path: "a.txt" }] });
-    const events = (await Promise.all([run, broke, keyless, torn].map(eventsOf))).flat();
+    const mended = kept(orchestrate("go", { workspace, model: fixedModel(troubled()), policy }));
+    expect(await mended.result).toMatchObject({ outcome: "partial", conflicts: [] });
+    const events = (await Promise.all([run, broke, keyless, torn, mended, await revived()].map(eventsOf))).flat();
     for (const event of events) {
       expect(Numbered.parse(JSON.parse(JSON.stringify(event)))).toEqual(event);
       expect(Numbered.parse(event)).toStrictEqual(event);

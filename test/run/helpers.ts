@@ -39,11 +39,14 @@ for (const code of FAILURE_CODES) {
   Object.assign(hasty, {
     [code]: {
       turn: turn.map((step) => (step.do === "again" ? { ...step, waitMs: [0, 0] } : step)),
-      attempt: attempt.map((step) => ({ ...step, waitMs: [0, 0] })),
+      attempt: attempt.map((step) => (step.do === "redo" ? step : { ...step, waitMs: [0, 0] })),
       then,
     } satisfies PolicyRow,
   });
 }
+
+/** The table without its waits, by which files that collide stand as they are. */
+export const keeping: PolicyTable = { ...hasty, ConflictingOutputs: { turn: [], attempt: [], then: "skip" } };
 
 /** Answers by conversation (or task, or `*`), from the request alone: the same after a resume. */
 export type Answers = Readonly<

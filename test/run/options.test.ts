@@ -37,6 +37,9 @@ function errorOf(request: unknown, options: object = {}): QuatrainError {
   throw new Error("it was accepted");
 }
 
+/** A row with one step for a new attempt. */
+const rowOf = (step: object) => ({ turn: [], attempt: [step], then: "fail" });
+
 describe("a bad option", () => {
   it.each<[string, unknown, object, string, string[]]>([
     ["an empty request", " \n", {}, "EmptyRequest", ["empty"]],
@@ -127,6 +130,42 @@ describe("a bad option", () => {
       "BadOption",
       ["policy.table.Refused.turn.0.waitMs", "[5,1]"],
     ],
+    [
+      "a worker that nobody is",
+      "x",
+      { policy: { table: { ...DEFAULT_TABLE, Refused: rowOf({ do: "renew", change: { worker: "nobdy" }, waitMs: [0, 0] }) } } },
+      "BadOption",
+      ["policy.table.Refused.attempt.0.change.worker", "nobdy", "backend"],
+    ],
+    [
+      "a redo of what does not collide",
+      "x",
+      { policy: { table: { ...DEFAULT_TABLE, Refused: rowOf({ do: "redo" }) } } },
+      "BadOption",
+      ["policy.table.Refused.attempt.0.do", "ConflictingOutputs"],
+    ],
+    [
+      "a split of what collides",
+      "x",
+      { policy: { table: { ...DEFAULT_TABLE, ConflictingOutputs: rowOf({ do: "split", waitMs: [0, 0] }) } } },
+      "BadOption",
+      ["policy.table.ConflictingOutputs.attempt.0.do"],
+    ],
+    [
+      "a suspension for what collides",
+      "x",
+      { policy: { table: { ...DEFAULT_TABLE, ConflictingOutputs: { turn: [], attempt: [], then: "suspend" } } } },
+      "BadOption",
+      ["policy.table.ConflictingOutputs.then", "ask, fail or skip"],
+    ],
+    [
+      "a split without its wait",
+      "x",
+      { policy: { table: { ...DEFAULT_TABLE, Refused: rowOf({ do: "split" }) } } },
+      "BadOption",
+      ["waitMs"],
+    ],
+    ["a strategy that is none", "x", { policy: { strategy: "all-for-one" } }, "BadOption", ["policy.strategy", "all-for-one"]],
   ])("is told at once: %s", (_what, request, options, code, words) => {
     const error = errorOf(request, options);
     expect(error.code).toBe(code);

@@ -9,7 +9,7 @@ import { HostError } from "../../src/host/errors.ts";
 import { SqliteJournal } from "../../src/host/sqlite-journal.ts";
 import type { DelegateLogic } from "../../src/workers/define-worker.ts";
 import { defineWorker } from "../../src/workers/define-worker.ts";
-import { deferred, echo, eventOf, eventsOf, fixedModel, folder, hasty, kept, tables, threeTasks } from "./helpers.ts";
+import { deferred, echo, eventOf, eventsOf, fixedModel, folder, hasty, keeping, kept, tables, threeTasks } from "./helpers.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -218,12 +218,32 @@ describe("the workspace", () => {
 
   it("names the files that two tasks changed, and whose version was kept", async () => {
     const workspace = await folder();
-    const run = kept(orchestrate("go", { workspace, model: fixedModel(clash) }));
+    const run = kept(orchestrate("go", { workspace, model: fixedModel(clash), policy: { table: keeping } }));
     const { conflicts } = await run.result;
     expect(conflicts).toEqual([{ path: "a.txt", tasks: ["t1", "t3"], kept: "t3" }]);
     expect(await eventOf(run, "conflict.found")).toMatchObject({ path: "a.txt", kept: "t3" });
     expect(await run.apply()).toContain("a.txt");
     expect(await readFile(path.join(workspace, "a.txt"), "utf8")).toBe("three\n");
+  });
+
+  it("has the later of two tasks that changed one file done again on top of the earlier", async () => {
+    const workspace = await folder();
+    const seen: string[] = [];
+    const model = fixedModel({
+      ...clash,
+      "t3#2": (request) => {
+        if (request.turn === 1) return { calls: [{ tool: "read", input: { file_path: "a.txt" } }] };
+        seen.push(JSON.stringify(request.messages.at(-1)));
+        return request.turn === 2
+          ? { calls: [{ tool: "write", input: { file_path: "a.txt", content: "two\nthree\n" } }] }
+          : "Both.";
+      },
+    });
+    const run = kept(orchestrate("go", { workspace, model }));
+    expect(await run.result).toMatchObject({ outcome: "complete", conflicts: [] });
+    expect(seen[0]).toContain("two");
+    await run.apply();
+    expect(await readFile(path.join(workspace, "a.txt"), "utf8")).toBe("two\nthree\n");
   });
 
   it("is not touched where the user changed a file meanwhile", async () => {

@@ -1,22 +1,21 @@
 // What must hold of any run, checked while it goes on and when it is over.
 import { expect } from "vitest";
-import { taskIndex } from "../../src/core/ids.ts";
+import { taskIndex, taskOfConversation } from "../../src/core/ids.ts";
 import type { Row } from "../../src/host/journal.ts";
-import type { Account, RunContext, RunInput } from "../../src/machines/run-state.ts";
+import type { Account, RunContext } from "../../src/machines/run-state.ts";
 import type { RunLimits } from "../../src/protocol/budget.ts";
-import type { Plan } from "../../src/protocol/plan.ts";
 import type { RunEvent } from "../../src/protocol/run-event.ts";
 import { tokensSpent } from "../../src/protocol/spend.ts";
 import { countOf } from "../../src/queue/state.ts";
 import type { TaskState } from "../../src/queue/state.ts";
-import type { RunSnapshot, SimulatedRun, TimedCommand } from "./simulate.ts";
+import type { RunSnapshot, SimulatedRun } from "./simulate.ts";
 
 /** Where a snapshot is above a limit: spent and reserved together, or time. Counted from tasks and accounts, not from what is kept for it. */
 export function overruns(context: RunContext): readonly string[] {
   const { accounts, options, queue, spend, use } = context;
   const { budget } = options;
   const reserved = (of: (task: string) => boolean) =>
-    Object.entries(accounts).flatMap(([name, one]) => (of(name.replace(/#.*/, "")) ? [one] : []));
+    Object.entries(accounts).flatMap(([name, one]) => (of(taskOfConversation(name) ?? name) ? [one] : []));
   const above = (who: string, limits: RunLimits, { usd, tokens }: { usd: number; tokens: number }, held: readonly Account[]) => {
     const usdAll = held.reduce((sum, one) => sum + one.reservedUsd, usd);
     const tokensAll = held.reduce((sum, one) => sum + one.reservedInputTokens + one.reservedOutputTokens, tokens);
@@ -71,7 +70,7 @@ function overtimes({ queue, asks, now, workers, options, standstill, use }: RunC
   });
 }
 
-type Fate = "open" | "asking" | "running" | "finished" | "failed" | "skipped";
+type Fate = "open" | "asking" | "mending" | "running" | "finished" | "failed" | "skipped";
 
 const SLACK_USD = 1e-9;
 /** What is delivered in the same moment may come before the timer. */
@@ -79,26 +78,25 @@ const SLACK_MS = 1;
 
 /** Follows one run. Give `watch` and `hear` to `simulate`, then call `expectSound`. */
 export class RunAuditor {
-  readonly #input: RunInput;
   readonly #fates = new Map<string, Fate>();
   readonly #faults: string[] = [];
   #settlings = 0;
-  #plan: Plan | null = null;
+  readonly #edges = new Map<string, readonly { readonly task: string; readonly kind: "hard" | "soft" }[]>();
   #billedUsd = 0;
   readonly #bills = new Map<string, number>();
   #ends = 0;
   #began = false;
 
-  constructor(input: RunInput) {
-    this.#input = input;
-  }
-
   readonly watch = ({ context }: RunSnapshot): void => {
     const { queue, options } = context;
-    this.#plan = context.plan;
     this.#faults.push(...overruns(context));
     if (!queue) return;
     const running = queue.tasks.filter(({ status }) => status === "running");
+    if (queue.counts.mending !== context.mending.length) this.#fault("tasks being mended and mendings differ");
+    if (context.mending.some(({ task }) => queue.tasks[taskIndex(task)]?.status !== "mending"))
+      this.#fault("what is mended is not being mended");
+    if (context.plan?.tasks.length !== queue.tasks.length || context.reports.length !== queue.tasks.length)
+      this.#fault("plan, queue and reports differ in length");
     if (running.length > options.concurrency) this.#fault(`${running.length} tasks run at once`);
     for (const [worker, cap] of Object.entries(queue.caps)) {
       if (running.filter((task) => task.worker === worker).length > cap) this.#fault(`more than ${cap} tasks of ${worker} run`);
@@ -107,11 +105,15 @@ export class RunAuditor {
   };
 
   readonly hear = (event: RunEvent): void => {
+    if (event.type === "plan.accepted" || event.type === "plan.amended")
+      for (const { id, dependencies } of event.tasks) this.#edges.set(id, dependencies);
     if (event.type === "task.started") this.#start(event.task);
     else if (event.type === "task.finished") this.#settle(event.task, "finished");
     else if (event.type === "task.failed") this.#settle(event.task, "failed");
     else if (event.type === "task.skipped") this.#settle(event.task, "skipped");
-    else if (event.type === "task.retrying") this.#retry(event.task);
+    else if (event.type === "task.retrying") this.#retry(event.task, "mending");
+    else if (event.type === "task.mending") this.#retry(event.task);
+    else if (event.type === "task.invalidated" || event.type === "task.revived") this.#reopen(event.task);
     else if (event.type === "ask.opened" && event.ask.kind === "escalation")
       this.#fates.set(event.ask.id.replace(/#.*/, ""), "asking");
     else if (event.type === "turn.completed" || event.type === "turn.failed") this.#bill(event.conversation, event.usd ?? 0);
@@ -119,7 +121,7 @@ export class RunAuditor {
   };
 
   /** Fails unless the run ended well in order, whatever its outcome. */
-  expectSound({ end, output, snapshot, journal }: SimulatedRun, commands: readonly TimedCommand[] = []): void {
+  expectSound({ end, output, snapshot, journal }: SimulatedRun): void {
     const { context } = snapshot;
     const { value } = snapshot;
     // Where it hangs is told with it.
@@ -129,27 +131,23 @@ export class RunAuditor {
     expect(this.#ends).toBe(1);
     expect(context.accounts).toEqual({});
     expect(Object.entries(snapshot.children).filter(([, child]) => child?.getSnapshot().status === "active")).toEqual([]);
-    this.#expectTasks(output?.tasks ?? [], commands);
+    this.#expectTasks(output?.tasks ?? []);
     expect(overruns(context)).toEqual([]);
     expect(context.funding).toEqual([]);
     expect(context.spend.usd).toBeGreaterThanOrEqual(this.#billedUsd - SLACK_USD);
     expectOneClosingRowEach(journal.read());
   }
 
-  #expectTasks(
-    tasks: readonly { readonly id: string; readonly status: string; readonly usd: number }[],
-    commands: readonly TimedCommand[],
-  ): void {
+  #expectTasks(tasks: readonly { readonly id: string; readonly status: string; readonly usd: number }[]): void {
     // A plan that was turned down leaves tasks that nobody began.
     const began = this.#began;
     for (const { id, usd } of tasks) expect(usd, `money of ${id}`).toBeGreaterThanOrEqual((this.#bills.get(id) ?? 0) - SLACK_USD);
     for (const { id, status } of tasks) if (began) expect({ id, fate: this.#fates.get(id) }).toEqual({ id, fate: status });
-    const revived = commands.some(({ event }) => event.type === "task.retry");
-    if (began && !revived) expect(this.#settlings).toBe(tasks.length);
+    if (began) expect(this.#settlings).toBe(tasks.length);
   }
 
   #bill(conversation: string, usd: number): void {
-    const name = conversation.replace(/#.*/, "");
+    const name = conversation.replace(/^mend:/, "").replace(/#.*/, "");
     this.#billedUsd += usd;
     this.#bills.set(name, (this.#bills.get(name) ?? 0) + usd);
   }
@@ -159,17 +157,23 @@ export class RunAuditor {
     this.#began = true;
     if (fate === "running") this.#fault(`${task} is started while it runs`);
     this.#fates.set(task, "running");
-    for (const edge of this.#input.plan?.tasks[taskIndex(task)]?.dependencies ??
-      this.#plan?.tasks[taskIndex(task)]?.dependencies ??
-      []) {
+    for (const edge of this.#edges.get(task) ?? []) {
       const before = this.#fates.get(edge.task) ?? "open";
       const fits = edge.kind === "hard" ? before === "finished" : before !== "open" && before !== "running";
       if (!fits) this.#fault(`${task} is started while ${edge.task} is ${before}`);
     }
   }
 
-  #retry(task: string): void {
-    if (this.#fates.get(task) !== "running") this.#fault(`${task} is retried but did not run`);
+  /** An attempt is over, the task is not: it waits for its next one, or is mended. */
+  #retry(task: string, also: Fate = "running"): void {
+    const fate = this.#fates.get(task) ?? "open";
+    if (fate !== "running" && fate !== also) this.#fault(`${task} is retried but was ${fate}`);
+    this.#fates.set(task, also === "mending" ? "open" : "mending");
+  }
+
+  #reopen(task: string): void {
+    const fate = this.#fates.get(task) ?? "open";
+    if (["finished", "failed", "skipped"].includes(fate)) this.#settlings--;
     this.#fates.set(task, "open");
   }
 

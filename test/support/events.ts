@@ -106,6 +106,7 @@ export function eventsOfRun(context: RunContext): readonly AnyEvent[] {
     synthesis: lost,
     explore: { value: noCopy, at },
     integrate: { value: noCopy, at },
+    [context.mending[0]?.id ?? "mend:t1#1"]: lost,
     [`worker:${attempt}`]: lostWorker,
     [`wake:${attempt}`]: { value: null, at },
     "wake:plan#1": { value: null, at },

@@ -23,8 +23,12 @@ export interface Exploration {
   readonly machine?: OrchestratorMachine;
   /** Commands that people may send in any state. @default none */
   readonly commands?: readonly RunChartEvent[];
+  /** Codes that attempts fail with. @default WorkspaceFailed, and a crash of the worker */
+  readonly codes?: readonly FailureCode[];
   /** Whether reports of attempts that are over come again. @default true */
   readonly stale?: boolean;
+  /** Nothing leads on from such a state. @default none */
+  readonly until?: (state: RunSnapshot) => boolean;
   /** Most states. @default 50,000 */
   readonly limit?: number;
 }
@@ -76,7 +80,9 @@ export function witness(states: readonly Explored[], broken: (state: Explored) =
 export function keyOf({ value, context, children, status }: RunSnapshot): string {
   const tasks = (context.queue?.tasks ?? []).map((task) => `${task.status}#${task.attempts}`);
   const held = context.suspension?.code ?? "";
-  return JSON.stringify([status, value, tasks, childrenOf(children), held, context.returning, context.outcome]);
+  const failed = Object.values(context.history).map((entries) => entries.length);
+  const now = [childrenOf(children), held, context.returning, context.outcome, context.mended, failed];
+  return JSON.stringify([status, value, tasks, ...now]);
 }
 
 /** The children but the timer of the deadlines, which is set anew for ever while nothing is over its time. */
@@ -107,18 +113,22 @@ function logicOf({ machine = explored }: Exploration) {
   return machine as unknown as Parameters<typeof getAdjacencyMap>[0];
 }
 
-function optionsOf({ input, commands = [], stale = true, limit = 50_000 }: Exploration) {
+function optionsOf({ input, commands = [], stale = true, limit = 50_000, codes, until = () => false }: Exploration) {
   return {
     input,
     limit,
+    stopWhen: (state: unknown) => until(state as RunSnapshot),
     serializeState: (state: unknown) => keyOf(state as RunSnapshot),
     serializeEvent: (event: unknown) => nameOf(event as RunChartEvent),
-    events: (state: unknown) => [...nextEvents(state as RunSnapshot, stale), ...commands] as never[],
+    events: (state: unknown) => [...nextEvents(state as RunSnapshot, { stale, codes }), ...commands] as never[],
   };
 }
 
 /** What the children that are alive may report, and what those of earlier attempts may report too late. */
-function nextEvents({ context, children, status }: RunSnapshot, stale: boolean): readonly RunChartEvent[] {
+function nextEvents(
+  { context, children, status }: RunSnapshot,
+  { stale, codes }: { readonly stale: boolean; readonly codes: readonly FailureCode[] | undefined },
+): readonly RunChartEvent[] {
   if (status !== "active") return [];
   const tasks = context.queue?.tasks ?? [];
   const alive = tasks.filter((task) => task.status === "running").map(({ id, attempts }) => attemptId(id, attempts));
@@ -126,13 +136,36 @@ function nextEvents({ context, children, status }: RunSnapshot, stale: boolean):
     Array.from({ length: now === "running" ? attempts - 1 : attempts }, (_, at) => attemptId(id, at + 1)),
   );
   return [
-    ...alive.flatMap((id) => [workerEnd(id), workerEnd(id, "WorkspaceFailed"), crashOf(id)]),
+    ...alive.flatMap((id) => [
+      workerEnd(id),
+      ...(codes ?? ["WorkspaceFailed"]).map((code) => workerEnd(id, code)),
+      ...(codes ? [] : [crashOf(id)]),
+    ]),
+    ...context.mending.flatMap(({ id, task, step }) => mendEnds(id, step === "split" ? partsOf(context, task) : OTHER_WORDS)),
     ...(stale ? over.map((id) => workerEnd(id)) : []),
     ...childrenOf(children)
       .filter((id) => id.startsWith("wake:"))
       .map(wakeOf),
     ...(Object.hasOwn(children, "synthesis") ? [synthesisEnd] : []),
   ];
+}
+
+/** What comes of a mending: what it was for, or nothing. */
+function mendEnds(id: string, text: string): readonly RunChartEvent[] {
+  const more = { spend: NO_SPEND, turns: 1, toolCalls: 0, at: 0 };
+  const ends = [
+    { kind: "finished", text, value: text, messages: [], ...more },
+    { kind: "failed", failure: failure("HistoryBroken", "as planned"), ...more },
+  ];
+  return ends.map((output) => ({ type: `xstate.done.actor.${id}`, actorId: id, output }) as unknown as RunChartEvent);
+}
+
+const OTHER_WORDS = JSON.stringify({ task: "other words", constraints: [] });
+
+function partsOf({ plan }: RunSnapshot["context"], task: string): string {
+  const label = plan?.tasks.find(({ id }) => id === task)?.label ?? "";
+  const tasks = ["x", "y"].map((name) => ({ label: `${label}-${name}`, worker: "backend", task: "part" }));
+  return JSON.stringify({ rationale: "", tasks });
 }
 
 const crashOf = (id: string): RunChartEvent =>
@@ -153,7 +186,12 @@ function nameOf(event: RunChartEvent): string {
     "output" in event && typeof event.output === "object" && event.output !== null && "kind" in event.output
       ? event.output.kind
       : "";
-  return [type.replace("xstate.", "").replace(".actor", ""), kind, "task" in event ? event.task : ""]
+  const why =
+    "output" in event && typeof event.output === "object" && event.output !== null && "failure" in event.output
+      ? (event.output.failure as { code: string }).code
+      : "";
+  const told = why === "WorkspaceFailed" ? "" : why;
+  return [type.replace("xstate.", "").replace(".actor", ""), kind, told, "task" in event ? event.task : ""]
     .filter((part) => part !== "" && part !== undefined)
     .join(" ");
 }

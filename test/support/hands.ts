@@ -99,8 +99,8 @@ export class Hands {
   }
 
   /** An effect breaks. */
-  breakOff(name: Name, key: string, message = "it broke"): void {
-    const error = { code: "Internal", message, at: ++this.now, retryable: false };
+  breakOff(name: Name, key: string, message = "it broke", code = "Internal"): void {
+    const error = { code, message, at: ++this.now, retryable: false };
     this.#deliver(this.#find(name, key), { type: "hand.error", error });
     this.settle();
   }

@@ -33,6 +33,7 @@ const rules: RunRules = {
   cards: workers.map(({ card }) => card),
   tools: {},
   checkPlan: () => ({ ok: false, issues: [] }),
+  checkSplit: () => ({ ok: false, issues: [] }),
 };
 
 /** All five. */

@@ -8,6 +8,7 @@ import type { Machines } from "../../src/machines/create-orchestrator.ts";
 import type { OrchestratorMachine } from "../../src/machines/orchestrator.ts";
 import type { RunInput } from "../../src/machines/run-state.ts";
 import type { Command } from "../../src/protocol/command.ts";
+import type { Conflict } from "../../src/protocol/work.ts";
 import type { ScriptedAnswer } from "../../src/testing/scripted-model.ts";
 import { workers } from "./cast.ts";
 import { Hands } from "./hands.ts";
@@ -20,6 +21,10 @@ export interface Play {
   readonly answers?: Readonly<Record<string, ScriptedAnswer>>;
   /** Keys of steps that fail as WorkspaceFailed. */
   readonly faults?: readonly string[];
+  /** Keys of steps that find no room on the disk. */
+  readonly full?: readonly string[];
+  /** What the folding with this key finds. */
+  readonly conflicts?: Readonly<Record<string, readonly Conflict[]>>;
   /** Commands that are sent when the effect of a key is open; it is not settled before. */
   readonly commands?: Readonly<Record<string, Command>>;
 }
@@ -93,9 +98,8 @@ export class Player {
 
   #settle(key: string): void {
     const { hands } = this;
-    const fault = this.#play.faults?.includes(key)
-      ? { ok: false as const, failure: failure("WorkspaceFailed", "as planned") }
-      : undefined;
+    const code = this.#play.full?.includes(key) ? "StoreFull" : this.#play.faults?.includes(key) ? "WorkspaceFailed" : null;
+    const fault = code === null ? undefined : { ok: false as const, failure: failure(code, "as planned") };
     const isOf = (name: Parameters<Hands["doing"]>[0]) => hands.doing(name).includes(key);
     const files = [{ path: "a.txt", kind: "added" as const }];
     if (isOf("modelTurn")) hands.answer(key.slice(0, key.indexOf("/turn/")), this.#answer(key));
@@ -111,7 +115,7 @@ export class Player {
     else if (isOf("commitWork"))
       hands.give("commitWork", key, fault ?? { ok: true, changes: { ref: key, files }, ref: key, bytes: 9 });
     else if (isOf("performWork")) hands.give("performWork", key, fault ?? { ok: true, output: "3" });
-    else hands.give("integrate", key, fault ?? { ok: true, files, conflicts: [] });
+    else hands.give("integrate", key, fault ?? { ok: true, files, conflicts: this.#play.conflicts?.[key] ?? [] });
   }
 
   #answer(key: string): ScriptedAnswer {

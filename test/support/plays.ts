@@ -8,6 +8,11 @@ const withFiles = (shape: RunShape = {}): RunShape => ({ ...shape, options: { ha
 const planJson = { json: { rationale: "r", tasks: [{ label: "a", worker: "backend", task: "do a", writes: ["a.txt"] }] } };
 const routed = { json: { mode: "orchestrate", worker: null, reason: "large" } };
 const bash = { calls: [{ tool: "bash", input: { command: "make" } }] };
+const tooLong = { fail: "PromptTooLong" } as const;
+const parts = {
+  json: { rationale: "", tasks: ["a-x", "a-y"].map((label) => ({ label, worker: "backend", task: label })) },
+};
+const collision = [{ path: "a.txt", tasks: ["t1", "t2"], kept: "t2" }];
 const one = planOf({ a: {} });
 const two = planOf({ a: {}, b: { needs: ["a"] } });
 
@@ -81,4 +86,50 @@ export const plays: readonly Play[] = [
   { name: "a synthesis that fails", input: runInput({ plan: one }), answers: { "synthesis/": { stop: "refusal" } } },
   { name: "a plan that is rejected", input: runInput({ plan: one, options: { review: true, asks: "deny" } }) },
   { name: "a plan that stays invalid", input: runInput({ mode: "orchestrate" }), answers: { "plan/": "no plan" } },
+  {
+    name: "a task that is cut into parts",
+    input: runInput({ plan: two }),
+    answers: { "t1#1/": tooLong, "t1#2/": tooLong, "mend:t1#1/turn/1": "no parts", "mend:": parts },
+  },
+  {
+    name: "a task that nobody can cut",
+    input: runInput({ plan: two }),
+    answers: { "t1#1/": tooLong, "t1#2/": tooLong, "mend:": { fail: "HistoryBroken" } },
+  },
+  {
+    name: "a task in other words",
+    input: runInput({ plan: one }),
+    answers: { "t1#1/": { stop: "refusal" }, "t1#2/": { stop: "refusal" }, "mend:": { json: { task: "b", constraints: [] } } },
+  },
+  {
+    name: "a mending that is held",
+    input: runInput({ plan: one }),
+    answers: { "t1#1/": tooLong, "t1#2/": tooLong, "mend:t1#1/turn/1.0": { fail: "AuthFailed" }, "mend:": parts },
+  },
+  {
+    name: "a mending that is cancelled",
+    input: runInput({ plan: one }),
+    answers: { "t1#1/": tooLong, "t1#2/": tooLong },
+    commands: { "mend:t1#1/turn/1.0": { type: "run.cancel" } },
+  },
+  {
+    name: "a full disk",
+    input: runInput(withFiles({ plan: planOf({ a: { writes: ["a.txt"] } }) })),
+    full: ["t1#1/prepare", "t1#1/verify/1/again/1", "t1#1/commit/again/2", "integrate"],
+  },
+  {
+    name: "a finished task that is done again",
+    input: runInput({ plan: planOf({ a: {}, b: { needs: ["a"] }, c: {} }) }),
+    commands: { "t2#1/turn/1.0": { type: "task.retry", task: "t1" } },
+  },
+  {
+    name: "files that collide",
+    input: runInput(withFiles({ plan: planOf({ a: {}, b: {}, c: { needs: ["b"] } }) })),
+    conflicts: { integrate: collision, "integrate/2": collision },
+  },
+  {
+    name: "files that collide and a person who decides",
+    input: runInput(withFiles({ plan: planOf({ a: { worker: "sum" }, b: { worker: "sum" } }), options: { asks: "wait" } })),
+    conflicts: { integrate: collision },
+  },
 ];

@@ -3,8 +3,8 @@
 import { FAILURE_CODES, failure } from "../../src/core/failure.ts";
 import type { FailureCode } from "../../src/core/failure.ts";
 import { randomFrom, seedFrom } from "../../src/core/random.ts";
-import type { ModelTurnInput } from "../../src/actors/contract.ts";
 import { lostTurn } from "../../src/actors/lost-turn.ts";
+import type { IntegrateInput, ModelTurnInput } from "../../src/actors/contract.ts";
 import { effect } from "../../src/host/effect.ts";
 import type { Ports } from "../../src/machines/create-orchestrator.ts";
 import type { TurnRequest } from "../../src/protocol/turn.ts";
@@ -61,8 +61,10 @@ export function randomStage(): Stage {
   let badness: Badness = { turns: 0, steps: 0 };
   const at = (key: string): Random => randomFrom(seedFrom(`${seed}/${key}`));
   const asked = new Map<string, number>();
-  const conflict: Conflict = { path: "a.txt", tasks: ["t1"], kept: "t1" };
-  const ports = keyedPorts((key, request) => randomAnswer(at(key), request, badness.turns), asked, {
+  const answer = (key: string, request: TurnRequest): ScriptedAnswer =>
+    stubborn(at(`${request.conversation.replace(/#.*/, "")}/stubborn`), request, badness.turns) ??
+    randomAnswer(at(key), request, badness.turns);
+  const ports = keyedPorts(answer, asked, {
     fault: (step, key) =>
       at(`${step}/${key}`)() < badness.steps ? failure(codeOf(at(`${key}/code`)), "a planned fault") : undefined,
     verify: ({ key }) => at(key)() >= badness.steps,
@@ -70,7 +72,7 @@ export function randomStage(): Stage {
     tool: ({ key }) =>
       at(key)() < 0.1 ? { content: "no such file", isError: true } : { content: `result of ${key}`, isError: false },
     changes: (attempt) => (at(attempt)() < 0.5 ? [{ path: `${attempt.replace("#", "-")}.txt`, kind: "added" }] : []),
-    conflicts: () => (at("conflicts")() < 0.2 ? [conflict] : []),
+    conflicts: (input) => randomConflict(at(input.key), input),
   });
   return {
     ports,
@@ -86,11 +88,52 @@ function unused(): never {
   throw new Error("The model of a keyed world is asked by key.");
 }
 
+/** Some tasks are too large, or refused, whoever tries them; their parts and other words are not. */
+function stubborn(random: Random, { conversation, messages }: TurnRequest, badness: number): ScriptedAnswer | undefined {
+  if (!/^t\d+#/.test(conversation) || random() >= badness / 2) return undefined;
+  const said = JSON.stringify(messages[0]);
+  if (said.includes("was cut into parts") || said.includes("in other words")) return undefined;
+  const kind = random();
+  if (kind < 0.4) return { fail: "PromptTooLong" };
+  return kind < 0.6 ? { stop: "max_tokens", text: "cut o" } : { stop: "refusal" };
+}
+
+/** Two tasks of which neither knows of the other, now and then. */
+function randomConflict(random: Random, { changes }: IntegrateInput): readonly Conflict[] {
+  if (random() < 0.5) return [];
+  const pairs = changes.flatMap((later, at) =>
+    changes
+      .slice(0, at)
+      .filter(({ task }) => !later.after.includes(task))
+      .map((earlier) => [earlier.task, later.task] as const),
+  );
+  const [earlier, later] = pairs[Math.floor(random() * pairs.length)] ?? [];
+  return earlier && later ? [{ path: "a.txt", tasks: [earlier, later], kept: later }] : [];
+}
+
+function randomParts(random: Random, { messages }: TurnRequest): ScriptedAnswer {
+  const kind = random();
+  if (kind < 0.1) return "no parts";
+  const [, label = "", worker = ""] = /label: (\S+)\\nworker: (\S+?)\\n/.exec(JSON.stringify(messages)) ?? [];
+  const count = kind < 0.2 ? 1 : 2 + Math.floor(random() * 3);
+  const names = Array.from({ length: count }, (_, at) => `${label}-${"abcdef"[at]}`);
+  const tasks = names.map((name, at) => ({
+    label: name,
+    worker: kind < 0.25 ? "sum" : worker,
+    task: `do ${name}`,
+    depends_on: names.slice(0, at).filter(() => random() < 0.4),
+  }));
+  return { json: { rationale: "smaller", tasks } };
+}
+
 function randomAnswer(random: Random, request: TurnRequest, badness: number): ScriptedAnswer {
   if (random() < badness) return badAnswer(random);
   const { format } = request.parameters;
   if (format?.name === "route") return routeAnswer(random);
   if (format?.name === "plan") return planAnswer(random);
+  if (format?.name === "split") return randomParts(random, request);
+  if (format?.name === "reword")
+    return random() < 0.8 ? { json: { task: "the same in other words", constraints: [] } } : "no words";
   if (format) return random() < 0.8 ? { json: { count: 3 } } : { json: { count: "three" } };
   const [first, kind] = [request.parameters.tools[0], random()];
   if (first && kind < 0.2)

@@ -34,6 +34,8 @@ export interface Simulation {
   readonly watch?: (snapshot: RunSnapshot) => void;
   /** Looks at every event the moment it is emitted. */
   readonly onEvent?: (event: RunEvent) => void;
+  /** What a person asks for the moment an event is emitted. */
+  readonly react?: (event: RunEvent) => Command | undefined;
 }
 
 /** How it went. `end` is `stalled` where nobody could have helped. */
@@ -51,13 +53,15 @@ const START = Date.UTC(2026, 0);
 
 /** Runs to the end, from the virtual start of time on, a crash, or a stall that no person could mend. The same simulation gives the same run. */
 export async function simulate(simulation: Simulation): Promise<SimulatedRun> {
-  const { input, machine, seed, commands = [], journal = memoryJournal(), crash, watch, onEvent } = simulation;
+  const { input, machine, seed, commands = [], journal = memoryJournal(), crash, watch, onEvent, react } = simulation;
   const host = simulatedHost({ seed, journal, startAt: START, ...(crash && { crash }) });
   const actor = createActor(machine, host.attach({ input: { ...input, at: START } }));
   const events: RunEvent[] = [];
   actor.on("*", (event) => {
     events.push(event);
     onEvent?.(event);
+    const command = react?.(event);
+    if (command) host.send(command, { id: `react-${events.length}` });
   });
   if (watch) actor.subscribe({ next: watch, error: () => undefined });
   actor.start();

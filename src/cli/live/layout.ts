@@ -85,6 +85,7 @@ function symbolOf(status: TaskStatus): string {
     case "asking":
       return "?";
     case "retrying":
+    case "mending":
       return "↻";
     case "ready":
       return "○";
@@ -108,6 +109,7 @@ function toneOf(status: TaskStatus): Tone {
       return "busy";
     case "asking":
     case "retrying":
+    case "mending":
       return "wait";
     case "ready":
       return "plain";

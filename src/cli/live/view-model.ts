@@ -43,6 +43,7 @@ const URGENCY: readonly TaskStatus[] = [
   "running",
   "asking",
   "retrying",
+  "mending",
   "ready",
   "invalidated",
   "waiting",
@@ -56,6 +57,7 @@ const COUNTED: readonly TaskStatus[] = [
   "ready",
   "running",
   "retrying",
+  "mending",
   "asking",
   "finished",
   "failed",
@@ -113,6 +115,8 @@ function taskDoing(task: TaskState, detail: Detail, scene: Scene): string {
       return `${workerActorId(task.id, task.attempts)} ${detail.state || "starting"}${stepText(detail, scene.now)}${sayingText(scene.seen, attemptId(task.id, task.attempts))}`;
     case "retrying":
       return `attempt ${task.attempts} failed (${why?.code ?? "unknown"}), again ${inTime(task.wakeAt, scene.now)}`;
+    case "mending":
+      return `attempt ${task.attempts} failed (${why?.code ?? "unknown"}), the orchestrator ${mendText(task, scene.context)}`;
     case "asking":
       return `asks whether to try again${why ? `: ${failureText(why)}` : ""}`;
     case "ready":
@@ -129,6 +133,9 @@ function taskDoing(task: TaskState, detail: Detail, scene: Scene): string {
       return unreachable(task.status);
   }
 }
+
+const mendText = ({ id }: TaskState, { mending }: RunContext): string =>
+  mending.find(({ task }) => task === id)?.step === "reword" ? "words it anew" : "cuts it into parts";
 
 /** The step of a conversation inside its worker, such as ` › acting(bash)`. */
 function stepText({ doing }: Detail, now: number): string {

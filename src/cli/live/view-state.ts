@@ -1,6 +1,6 @@
 // What the live view remembers of a run's events: the detail that the orchestrator's context does not hold. A pure fold.
 import type { Failure } from "../../core/failure.ts";
-import { parseAttemptId } from "../../core/ids.ts";
+import { parseAttemptId, taskOfConversation } from "../../core/ids.ts";
 import { unreachable } from "../../core/unreachable.ts";
 import type { NumberedEvent } from "../../protocol/run-event.ts";
 
@@ -111,6 +111,9 @@ export function seeEvent(seen: ViewState, event: NumberedEvent): ViewState {
     case "task.started":
     case "task.progressed":
     case "task.retrying":
+    case "task.mending":
+    case "task.invalidated":
+    case "task.revived":
     case "task.finished":
     case "task.failed":
     case "task.skipped":
@@ -127,6 +130,7 @@ export function seeEvent(seen: ViewState, event: NumberedEvent): ViewState {
     case "route.decided":
     case "plan.repairing":
     case "plan.accepted":
+    case "plan.amended":
     case "ask.closed":
     case "phase.retrying":
     case "budget.reached":
@@ -153,7 +157,11 @@ function seeTask(seen: ViewState, event: Among<`task.${string}`>): ViewState {
       });
     case "task.progressed":
       return change(seen, event.task, { state: event.state, doing: null });
+    case "task.invalidated":
+    case "task.revived":
+      return change(seen, event.task, { state: "", failure: null, wakeAt: null, doing: null, summary: "", endedAt: null });
     case "task.retrying":
+    case "task.mending":
       return change(seen, event.task, { failure: event.failure, wakeAt: event.wakeAt, doing: null });
     case "task.finished":
       return change(seen, event.task, { summary: event.summary, endedAt: event.at, failure: null, doing: null });
@@ -172,7 +180,7 @@ function seeTurn(
   switch (event.type) {
     case "turn.started": {
       const next = doing(seen, event.conversation, { step: "thinking", until: null });
-      return parseAttemptId(event.conversation) ? next : { ...next, talking: event.conversation };
+      return taskOfConversation(event.conversation) ? next : { ...next, talking: event.conversation };
     }
     case "turn.completed": {
       const tokens = event.inputTokens + event.outputTokens + event.cacheReadTokens;
@@ -200,7 +208,7 @@ function seeTurn(
 }
 
 /** Where the details of a conversation are kept: under its task, or its own name. */
-const nameOf = (conversation: string): string => parseAttemptId(conversation)?.task ?? conversation;
+const nameOf = (conversation: string): string => taskOfConversation(conversation) ?? conversation;
 
 function doing(seen: ViewState, conversation: string, next: Doing | null): ViewState {
   const attempt = parseAttemptId(conversation)?.attempt;
