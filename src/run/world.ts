@@ -53,7 +53,7 @@ export interface WorldOptions extends Omit<SharedOptions, "workers"> {
 }
 
 /** Raised with every change to the charts that an old journal can't be replayed on. */
-const MACHINES = "1";
+const MACHINES = "2";
 
 /** Builds the world of a run. Opens nothing yet. */
 export function createWorld(options: WorldOptions): World {
