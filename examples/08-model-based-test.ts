@@ -27,7 +27,7 @@ const { input } = prepareRun(diamond, { concurrency: CONCURRENCY, synthesis: tru
 
 /** What can happen next: each live child ends, workers well or badly. To the types ends are `xstate.done.actor.*`. */
 function whatMayHappen({ children, context }: Snapshot): readonly Event[] {
-  return Object.keys(children).flatMap((id) => {
+  return livingIn(children).flatMap((id) => {
     const end = (output: unknown) => ({ type: `xstate.done.actor.${id}`, actorId: id, output }) as unknown as Event;
     if (id.startsWith("worker:")) return [end(finished(context)), end(failed(context))];
     return [end(id === "synthesis" ? said(context) : { value: null, at: context.now })];
@@ -72,8 +72,13 @@ const keyOf = ({ value, status, context, children }: Snapshot): string =>
     value,
     status,
     context.queue?.tasks.map((task) => [task.status, task.attempts]),
-    Object.keys(children).toSorted(),
+    livingIn(children).toSorted(),
   ]);
+
+/** The children, but for the timer of all deadlines, which is set anew as often as it goes off too early. */
+function livingIn(children: Snapshot["children"]): readonly string[] {
+  return Object.keys(children).filter((id) => !id.startsWith("wake:limit/"));
+}
 
 const paths = getShortestPaths(createOrchestrator({ workers: [step] }), {
   input,

@@ -50,11 +50,7 @@ export function settleWorker(
 }
 
 /** Ends a running attempt from above: its worker is stopped; what its turn in flight costs is still booked when it comes. */
-export function stopAttempt(
-  context: RunContext,
-  { why, ...live }: Attempt & { readonly why: Failure },
-  rules: RunRules,
-): Step {
+export function stopAttempt(context: RunContext, { why, ...live }: Attempt & { readonly why: Failure }, rules: RunRules): Step {
   const from = attemptId(live.task, live.attempt);
   const stop: Directive = { do: "stop", child: workerActorId(live.task, live.attempt) };
   return sequence(

@@ -21,7 +21,9 @@ const LAST: Readonly<Record<LastStep, string>> = {
 };
 
 function turnWords(steps: readonly TurnStep[]): string {
-  const words = steps.map((step) => (step.do === "append" ? "told what is wrong" : `again after ${seconds(step.waitMs)}`));
+  const words = steps.map((step) =>
+    step.do === "append" ? "told what is wrong" : `again ${step.waitMs[1] > 0 ? `after ${seconds(step.waitMs)}` : "at once"}`,
+  );
   const counted = [...new Set(words)].map((word) => {
     const times = words.filter((one) => one === word).length;
     return times > 1 ? `${word}, ${times} times` : word;

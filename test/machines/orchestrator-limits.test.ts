@@ -53,15 +53,21 @@ describe("a limit of tokens", () => {
     const run = withBudget({ tokens: first.tokens }, one);
     expect(run.hands.requests).toEqual([]);
     expect(run.context.broke).toBe("tokens");
-    expect(run.all("budget.reached")).toMatchObject([{ what: "tokens", limit: first.tokens, used: 0, limitUsd: null, spentUsd: 0 }]);
+    expect(run.all("budget.reached")).toMatchObject([
+      { what: "tokens", limit: first.tokens, used: 0, limitUsd: null, spentUsd: 0 },
+    ]);
     expect(run.output).toMatchObject({ outcome: "failed", budgetReached: true, failure: { code: "BudgetExceeded" } });
-    expect(run.output.failure?.message).toMatch(/The next turn may take \d+ tokens; of the \d+ tokens of the run \d+ tokens is left/);
+    expect(run.output.failure?.message).toMatch(
+      /The next turn may take \d+ tokens; of the \d+ tokens of the run \d+ tokens is left/,
+    );
   });
 
   it("is kept for models without a price, too", () => {
     const { models } = withBudget({}, one).context;
     const free = { ...models.tiers.sonnet, price: null };
-    const run = withBudget({ tokens: first.tokens }, one, { models: { ...models, tiers: { haiku: free, sonnet: free, opus: free } } });
+    const run = withBudget({ tokens: first.tokens }, one, {
+      models: { ...models, tiers: { haiku: free, sonnet: free, opus: free } },
+    });
     expect(run.output).toMatchObject({ outcome: "failed", budgetReached: true });
   });
 

@@ -113,7 +113,10 @@ describe("the timer of all deadlines", () => {
   });
 
   it("is not set again when nothing runs", () => {
-    const run = new RunByHand({ plan: planOf({ a: { worker: "parrot" } }), options: { asks: "wait" } }, { policy: { attempts: 1 } });
+    const run = new RunByHand(
+      { plan: planOf({ a: { worker: "parrot" } }), options: { asks: "wait" } },
+      { policy: { attempts: 1 } },
+    );
     run.command({ type: "run.tell", text: "fail", task: "t1" });
     expect(run.statuses).toBe("asking");
     run.hands.ring();
@@ -213,7 +216,11 @@ describe("the row of WorkerTimeout", () => {
     );
 
   it("says what the next attempt changes", () => {
-    const renewed = run({ turn: [], attempt: [{ do: "renew", change: { model: "orchestrator" }, waitMs: [0, 0] }], then: "fail" });
+    const renewed = run({
+      turn: [],
+      attempt: [{ do: "renew", change: { model: "orchestrator" }, waitMs: [0, 0] }],
+      then: "fail",
+    });
     renewed.hands.ring();
     expect(renewed.all("task.retrying")).toMatchObject([{ changes: ["model claude-sonnet-5-5 -> claude-opus-5-5"] }]);
     renewed.hands.wake();
@@ -435,4 +442,3 @@ describe("a pause", () => {
     expect(run.context.standstill.heldMs).toBe(10_000);
   });
 });
-
