@@ -22,6 +22,7 @@ import { prove } from "./harness.mjs";
 const RUN = "proof";
 const CHILDREN = 4;
 const STEPS = 4;
+const REFUSED = "refused";
 const START = 1_800_000_000_000;
 const LEASE_MS = 1_000_000;
 /** A resume takes milliseconds: one that takes longer hangs. */
@@ -81,7 +82,7 @@ async function proveDamage({ folder, stride, resumes, random, log, faults }) {
   for (const { name, restore } of sample) {
     restore();
     const end = await resume(file);
-    if (end !== whole.output) faults.push(`${name}, resumed: ${end} instead of ${whole.output}`);
+    if (end !== whole.output && end !== REFUSED) faults.push(`${name}, resumed: ${end} instead of ${whole.output}`);
   }
   log(`${sample.length} damaged runs resumed`);
   return { "rows of a run": rows.length, "bytes cut at and flipped": damages };
@@ -166,7 +167,7 @@ function note(found, what) {
   found.set(what, (found.get(what) ?? 0) + 1);
 }
 
-/** What a run does after damage: the output of its machine, or the code it is refused with. */
+/** What a run does after damage: the output of its machine, or that it is refused. */
 async function resume(file) {
   let host;
   const late = new Promise((resolve) => {
@@ -176,14 +177,16 @@ async function resume(file) {
     // So late that the lease has run out.
     const played = play(file, START + 2 * LEASE_MS);
     ({ host } = played);
-    const ended = host.settled().then((end) => (end.kind === "done" ? played.output() : `${end.kind} ${String(end.error)}`));
+    const ended = host.settled().then((end) => (end.kind === "done" ? played.output() : refusal(end.error)));
     return await Promise.race([ended, late]);
   } catch (error) {
-    return String(error);
+    return refusal(error);
   } finally {
     await host?.close();
   }
 }
+
+const refusal = (error) => (HostError.is(error) ? REFUSED : String(error));
 
 /** Plays the run of the proof, or what is left of it: children with steps, parts, a blob, a timer, commands, an orphan. */
 function play(file, startAt = START) {

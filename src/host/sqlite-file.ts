@@ -12,6 +12,10 @@ import { HostError } from "./errors.ts";
 /** Version of the tables below. */
 export const FILE_FORMAT = 1;
 
+const SQLITE_BUSY = 5;
+const BUSY_TRIES = 250;
+const BUSY_PAUSE_MS = 20;
+
 const TABLES = `
 CREATE TABLE IF NOT EXISTS host_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS host_runs (
@@ -115,12 +119,31 @@ function connect(file: string): DatabaseSync {
   const { DatabaseSync } = builtin("node:sqlite");
   const database = new DatabaseSync(file, { timeout: 5_000 });
   try {
-    database.exec("PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    database.exec("PRAGMA busy_timeout = 5000;");
+    patiently(() => database.exec("PRAGMA journal_mode = WAL;"));
+    database.exec("PRAGMA synchronous = FULL;");
   } catch (error) {
     database.close();
     throw error;
   }
   return database;
+}
+
+/** The switch to WAL is refused at once where another process opens the new file, too: it is tried again for 5 s. */
+function patiently(work: () => void): void {
+  for (let left = BUSY_TRIES; ; left--) {
+    try {
+      work();
+      return;
+    } catch (error) {
+      if (left === 0 || codeOf(error) !== SQLITE_BUSY) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
+    }
+  }
+}
+
+function codeOf(error: unknown): number {
+  return typeof error === "object" && error !== null && "errcode" in error ? Number(error.errcode) & 0xff : 0;
 }
 
 function hasTables(database: DatabaseSync): boolean {
@@ -161,7 +184,7 @@ function checkFormat(file: string, database: DatabaseSync): void {
 }
 
 function storeError(file: string, error: unknown): HostError {
-  const code = typeof error === "object" && error !== null && "errcode" in error ? Number(error.errcode) & 0xff : 0;
+  const code = codeOf(error);
   const told = `${file}: ${messageOf(error)} (SQLite ${code}).`;
   const cause = { cause: error };
   if (code === 26)
