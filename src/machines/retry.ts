@@ -54,17 +54,14 @@ export function recordChanges(context: RunContext, task: TaskId, adjustment: Adj
   return { ...context, history, adjustments: { ...context.adjustments, [task]: adjustment } };
 }
 
-/**
- * True when a step can be taken: the worker it names is there and takes and gives the same, and the budgets of the task
- * and its worker leave the attempt something to begin with.
- */
-export function canRenew(context: RunContext, task: TaskId, { change }: RenewStep): boolean {
+/** True when the budgets of a task and its worker leave an attempt with this change something to begin with. */
+export function isWorthStarting(context: RunContext, task: TaskId, change: Change): boolean {
   const isByModel = cardOfTask(context, task)?.kind === "model";
-  if (isUsedUp(context, task, isByModel ? choicesOf(context, task, change).choice : null)) return false;
-  return fitsWorker(context, task, change);
+  return !isUsedUp(context, task, isByModel ? choicesOf(context, task, change).choice : null);
 }
 
-function fitsWorker({ plan, workers }: RunContext, task: TaskId, change: Change): boolean {
+/** True when a step can be taken: the worker it names is there and takes and gives the same. */
+export function canRenew({ plan, workers }: RunContext, task: TaskId, { change }: RenewStep): boolean {
   if (change.worker === undefined) return true;
   const [from, to] = [plan?.tasks[taskIndex(task)]?.worker, change.worker].map((name) => cardOf(workers, name));
   if (!from || !to) return false;

@@ -21,7 +21,7 @@ import { dropLetter } from "./letters.ts";
 import { amountText } from "./limits.ts";
 import { beginMend, canMend, childOfMend, mendOf, timesMended, withoutMend } from "./mend.ts";
 import { accountOf, awaitBill, closeAccount, closeBooks, goBroke } from "./money.ts";
-import { canRenew, countRestart, isTooIntense, recordFailure, renew, timesFailed, tooManyRestarts } from "./retry.ts";
+import { canRenew, countRestart, isTooIntense, isWorthStarting, recordFailure, renew, timesFailed, tooManyRestarts } from "./retry.ts";
 import type { Attempt } from "./retry.ts";
 import { liveAttempt } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
@@ -211,7 +211,7 @@ export function follow(context: RunContext, { live, why, remedy }: Loss, rules: 
 }
 
 function fits(context: RunContext, task: TaskId, one: AttemptStep): boolean {
-  if (one.do === "redo") return false;
+  if (one.do === "redo" || !isWorthStarting(context, task, one.do === "renew" ? one.change : {})) return false;
   return one.do === "renew" ? canRenew(context, task, one) : canMend(context, task, one.do);
 }
 

@@ -87,5 +87,5 @@ it("adds up to the run's spend, from the events alone", async () => {
   expect([...losses].toSorted()).toEqual(["crash", "stopped"]);
   // The worlds show every kind of line; nothing stays open in a run that has ended.
   expect([...outcomes].toSorted()).toEqual(["accepted", "failed", "stopped"]);
-  expect([...purposes].toSorted()).toEqual(["plan", "repair", "route", "synthesis", "work"]);
+  expect([...purposes].toSorted()).toEqual(["mend", "plan", "repair", "route", "synthesis", "work"]);
 });
