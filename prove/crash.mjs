@@ -2,7 +2,7 @@
 // journal, after it, and after every effect before its result is stored; taken up again each comes to the result that it
 // would have come to, nothing recorded is done again, and what may not run twice does not (`npm run prove:crash`).
 import { crashSweep } from "../dist/testing/index.js";
-import { workers } from "./cast.mjs";
+import { workers } from "./parts/cast.mjs";
 import { prove } from "./harness.mjs";
 
 /** Commands in the middle: whether they come before or after a result may differ, so only the end is compared. */

@@ -4,7 +4,7 @@
 //   points and random graphs; plans given or made by the simulated model; every failure code at turns and steps;
 //   commands and cancellations at random moments; budgets that bind; every 20th run is played twice.
 import { simulateRuns } from "../dist/testing/index.js";
-import { workers } from "./cast.mjs";
+import { workers } from "./parts/cast.mjs";
 import { prove } from "./harness.mjs";
 
 const MIX = [

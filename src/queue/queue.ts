@@ -263,11 +263,7 @@ function edit(queue: Queue, from: { readonly task: TaskId; readonly status: read
 }
 
 /** The first hard dependency of a task that has failed or was skipped. */
-function lostDependency(
-  plan: Plan,
-  position: number,
-  stateAt: (at: number) => TaskState | undefined,
-): TaskState | undefined {
+function lostDependency(plan: Plan, position: number, stateAt: (at: number) => TaskState | undefined): TaskState | undefined {
   const states = (indexOf(plan).dependencies[position] ?? []).map((edge) => (edge.hard ? stateAt(edge.at) : undefined));
   return states.find((state) => state?.status === "failed" || state?.status === "skipped");
 }

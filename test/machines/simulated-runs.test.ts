@@ -9,7 +9,11 @@ const cast = workers.filter(({ name }) => name !== "parrot");
 
 describe("random runs", () => {
   it("all end, hold every promise on the way, and are the same, byte by byte, for the same seed", async () => {
-    const { runs, repeated, outcomes, coverage, violations } = await simulateRuns({ workers: cast, runs: 1_500, repeatEvery: 30 });
+    const { runs, repeated, outcomes, coverage, violations } = await simulateRuns({
+      workers: cast,
+      runs: 1_500,
+      repeatEvery: 30,
+    });
     expect(violations.map(({ invariant, message, script }) => `${invariant}: ${message}\n${script}`)).toEqual([]);
     expect([runs, repeated]).toEqual([1_500, 50]);
     // The worlds are neither too kind nor too cruel: every way of ending is among them.

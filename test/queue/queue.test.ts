@@ -276,10 +276,18 @@ describe("losing a task", () => {
     bench.fail(0);
     bench.fail(1);
     const reasons = () => bench.queue.tasks.map((task) => task.failure?.message ?? "");
-    expect(reasons().slice(2).every((reason) => reason.includes("(t1)"))).toBe(true);
+    expect(
+      reasons()
+        .slice(2)
+        .every((reason) => reason.includes("(t1)")),
+    ).toBe(true);
     bench.revive(0);
     expect(bench.statuses()).toEqual(["ready", "failed", "skipped", "skipped"]);
-    expect(reasons().slice(2).every((reason) => reason.includes("(t2)"))).toBe(true);
+    expect(
+      reasons()
+        .slice(2)
+        .every((reason) => reason.includes("(t2)")),
+    ).toBe(true);
   });
 
   it("counts attempts on after a revival", () => {

@@ -142,7 +142,10 @@ class Sweep {
   }
 
   /** Of each case the first of a kind is kept. */
-  #note({ invariant, message }: Broken, at: { readonly stop: number; readonly moment: string; readonly run: SimulatedRun }): void {
+  #note(
+    { invariant, message }: Broken,
+    at: { readonly stop: number; readonly moment: string; readonly run: SimulatedRun },
+  ): void {
     const { stop, moment, run } = at;
     if (this.#violations.some((known) => known.invariant === invariant && known.case === run.case)) return;
     const script = `stopped ${moment}, and taken up again\n${scriptOf(run)}`;

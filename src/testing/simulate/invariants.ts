@@ -105,7 +105,8 @@ const capsHold = always("capsHold", ({ context: { queue, options } }) => {
   for (const [worker, cap] of Object.entries(queue.caps)) {
     const count = queue.running.filter((at) => queue.tasks[at]?.worker === worker).length;
     if (count > cap) return `${count} tasks of ${worker} run at once; ${cap} may`;
-    if (countOf(queue.runningBy, worker) !== count) return `${worker} is counted as ${countOf(queue.runningBy, worker)}, not ${count}`;
+    if (countOf(queue.runningBy, worker) !== count)
+      return `${worker} is counted as ${countOf(queue.runningBy, worker)}, not ${count}`;
   }
   return undefined;
 });
@@ -162,7 +163,8 @@ const outcomeExplains = atEnd("outcomeExplains", ({ end, output, snapshot }) => 
   const { outcome, tasks, failure } = output;
   const required = tasks.filter((_, at) => !snapshot.context.plan?.tasks[at]?.optional);
   const finished = tasks.filter(({ status }) => status === "finished").length;
-  if (outcome === "complete" && required.some(({ status }) => status !== "finished")) return "complete, but a required task is lost";
+  if (outcome === "complete" && required.some(({ status }) => status !== "finished"))
+    return "complete, but a required task is lost";
   if (outcome === "complete" && failure) return `complete, but failed as ${failure.code}`;
   if (outcome === "partial" && finished === 0) return "partial, but nothing is finished";
   if (outcome === "failed" && finished > 0) return `failed, but ${finished} tasks are finished`;

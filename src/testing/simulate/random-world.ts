@@ -13,7 +13,7 @@ import type { World, WorldAct, WorldQuestion } from "./world.ts";
 export interface Badness {
   /** Turns that fail, with any failure code or an unusable answer. */
   readonly turns: number;
-  /** Steps (workspace, checks, functions, integration) that fail, with any failure code. */
+  /** Steps (workspace, checks, functions, integration) that fail, with any failure code; attempts that report too late. */
   readonly steps: number;
   /** Which codes they fail with. @default all */
   readonly codes?: readonly FailureCode[];
@@ -36,6 +36,7 @@ export function randomWorld(seed: number, badness: Badness, workers: readonly Wo
 
 function stepAct(random: Random, { effect, key }: WorldQuestion, { steps, codes }: Badness): WorldAct {
   if (effect === "toolCall") return random() < 0.1 ? { result: { content: "no such file", isError: true } } : {};
+  if (effect === "lateReport") return random() < steps ? { late: true } : {};
   const fault: WorldAct = random() < steps ? { fail: codeOf(random, codes) } : {};
   if (effect === "verifyWork") return fault.fail === undefined && random() < steps ? { holds: false } : fault;
   if (effect === "commitWork" && random() < 0.5)

@@ -35,12 +35,14 @@ export interface WorldAct {
   readonly files?: readonly ChangedFile[];
   /** The integration: conflicts that it finds. @default none */
   readonly conflicts?: readonly Conflict[];
+  /** A late report: true when an attempt that is over reports success all the same, once the next one runs. @default false */
+  readonly late?: boolean;
 }
 
-/** An effect of a run that is about to be performed. */
+/** An effect of a run that is about to be performed, or an attempt that is over and might report late. */
 export interface WorldQuestion {
-  readonly effect: keyof RunActors;
-  /** The effect's own key, such as `t1#1/turn/2.0`. */
+  readonly effect: keyof RunActors | "lateReport";
+  /** The effect's own key, such as `t1#1/turn/2.0`; a late report: the attempt, such as `t1#1`. */
   readonly key: string;
   /** A turn: what is asked of the model. */
   readonly request?: TurnRequest;
@@ -94,6 +96,11 @@ export class WorldPorts {
   /** Acts since the last `forget` (W2). */
   get acts(): WorldScript {
     return Object.fromEntries(this.#acts);
+  }
+
+  /** Whether an attempt that is over reports all the same. */
+  isLate(attempt: string): boolean {
+    return this.#ask({ effect: "lateReport", key: attempt }).late ?? false;
   }
 
   forget(): void {

@@ -1,8 +1,8 @@
 // The workers of the proofs: models with and without a format, one with a cap, functions, and a machine with effects.
 import { setup } from "xstate";
 import { z } from "zod";
-import { effect, sleepUntil } from "../dist/host/index.js";
-import { defineWorker } from "../dist/workers/index.js";
+import { effect, sleepUntil } from "../../dist/host/index.js";
+import { defineWorker } from "../../dist/workers/index.js";
 
 const look = effect("look", { class: "idempotent" }, ({ key }) => `looked at ${key}`);
 
