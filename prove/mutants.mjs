@@ -14,7 +14,7 @@ const LONGEST_MS = 300_000;
 
 const simulation = ["simulation.mjs", "--quick", "--runs", "200"];
 const crash = ["crash.mjs", "--quick", "--cases", "4"];
-const fence = ["parts/fence.mjs"];
+const fence = ["fence.mjs"];
 
 /** A planted mistake: a text of a built file, exactly once in it, and what stands there instead. Those most unlike first. */
 const mutants = [

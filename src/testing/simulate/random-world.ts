@@ -36,6 +36,7 @@ export function randomWorld(seed: number, badness: Badness, workers: readonly Wo
 
 function stepAct(random: Random, { effect, key }: WorldQuestion, { steps, codes }: Badness): WorldAct {
   if (effect === "toolCall") return random() < 0.1 ? { result: { content: "no such file", isError: true } } : {};
+  if (effect === "person") return random() < 0.4 ? { decision: "reject" } : {};
   if (effect === "lateReport") return random() < steps ? { late: true } : {};
   const fault: WorldAct = random() < steps ? { fail: codeOf(random, codes) } : {};
   if (effect === "verifyWork") return fault.fail === undefined && random() < steps ? { holds: false } : fault;

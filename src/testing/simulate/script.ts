@@ -48,8 +48,9 @@ function planLine({ tasks }: Plan): string {
   return [...shown, ...(tasks.length > MOST_LINES ? [`and ${tasks.length - MOST_LINES} more`] : [])].join("; ");
 }
 
-function actLine({ answer, outputTokens, fail, holds, late, ...rest }: WorldAct): string {
+function actLine({ answer, outputTokens, fail, holds, late, decision, ...rest }: WorldAct): string {
   const said = [
+    ...(decision === undefined ? [] : [`answers ${decision}`]),
     ...(late ? ["comes when the next attempt runs"] : []),
     ...(fail === undefined ? [] : [`fails as ${fail}`]),
     ...(holds === false ? ["does not hold"] : []),

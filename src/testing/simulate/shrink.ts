@@ -1,4 +1,4 @@
-// Makes a failing case smaller as long as it fails: fewer commands, fewer faults, fewer tasks and links, plainer options.
+// Makes a failing case smaller as long as it fails: fewer tasks, commands, faults and links, plainer options.
 import { taskIdAt, taskIndex } from "../../core/ids.ts";
 import type { RunOptions } from "../../machines/run-state.ts";
 import type { Plan } from "../../protocol/plan.ts";
@@ -35,7 +35,7 @@ export async function shrink(failing: SimulatedRun, stillFails: StillFails, trie
   await attempt(asScript(failing));
   for (let isSmaller = true; isSmaller;) {
     isSmaller = false;
-    for (const shrinker of [fewerCommands, fewerActs, fewerTasks, fewerLinks, plainerOptions]) {
+    for (const shrinker of [fewerTasks, fewerCommands, fewerActs, fewerLinks, plainerOptions]) {
       if (await shrinkBy(shrinker, () => smallest.case, attempt)) isSmaller = true;
     }
   }

@@ -4,7 +4,6 @@
 import { createActor } from "xstate";
 import type { EventFromLogic, SnapshotFrom } from "xstate";
 import { parseAttemptId, taskIndex } from "../../core/ids.ts";
-import { randomFrom, seedFrom } from "../../core/random.ts";
 import type { CrashPoint } from "../../host/crash.ts";
 import type { Row } from "../../host/journal.ts";
 import { memoryJournal } from "../../host/memory-journal.ts";
@@ -154,7 +153,7 @@ export class Stage {
     for (const [at, { afterMs, event }] of played.commands.entries()) host.send(event, { id: `c${at}`, at: START + afterMs });
     let end = await host.run();
     for (let round = 0; end.kind === "stalled" && round < MOST_HELP; round++) {
-      const help = helpFor(actor.getSnapshot(), played.seed);
+      const help = helpFor(actor.getSnapshot(), (ask) => this.#ports.decisionOn(ask));
       if (!help) break;
       host.send(help, { id: `help-${host.seq}` });
       end = await host.run();
@@ -213,11 +212,8 @@ function lateReport(task: string, attempt: number): EventFromLogic<OrchestratorM
 }
 
 /** What a person does when a run waits for one: answers its question, or lets it go on. */
-function helpFor(snapshot: RunSnapshot, seed: number): Command | undefined {
+function helpFor(snapshot: RunSnapshot, decide: (ask: string) => "approve" | "reject"): Command | undefined {
   const [ask] = snapshot.context.asks;
-  if (ask) {
-    const random = randomFrom(seedFrom(`${seed}/${ask.id}`));
-    return { type: "ask.answer", ask: ask.id, decision: random() < 0.6 ? "approve" : "reject" };
-  }
+  if (ask) return { type: "ask.answer", ask: ask.id, decision: decide(ask.id) };
   return snapshot.hasTag("hold") ? { type: "run.resume" } : undefined;
 }

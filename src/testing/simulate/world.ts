@@ -37,12 +37,14 @@ export interface WorldAct {
   readonly conflicts?: readonly Conflict[];
   /** A late report: true when an attempt that is over reports success all the same, once the next one runs. @default false */
   readonly late?: boolean;
+  /** A person who is asked: what they answer. @default "approve" */
+  readonly decision?: "approve" | "reject";
 }
 
-/** An effect of a run that is about to be performed, or an attempt that is over and might report late. */
+/** An effect of a run that is about to be performed, an attempt that is over and might report late, a person who is asked. */
 export interface WorldQuestion {
-  readonly effect: keyof RunActors | "lateReport";
-  /** The effect's own key, such as `t1#1/turn/2.0`; a late report: the attempt, such as `t1#1`. */
+  readonly effect: keyof RunActors | "lateReport" | "person";
+  /** The effect's own key, such as `t1#1/turn/2.0`; a late report: the attempt, such as `t1#1`; a person: the id of the ask. */
   readonly key: string;
   /** A turn: what is asked of the model. */
   readonly request?: TurnRequest;
@@ -101,6 +103,11 @@ export class WorldPorts {
   /** Whether an attempt that is over reports all the same. */
   isLate(attempt: string): boolean {
     return this.#ask({ effect: "lateReport", key: attempt }).late ?? false;
+  }
+
+  /** What a person answers to an ask. */
+  decisionOn(ask: string): "approve" | "reject" {
+    return this.#ask({ effect: "person", key: ask }).decision ?? "approve";
   }
 
   forget(): void {

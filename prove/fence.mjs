@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { createActor, setup } from "xstate";
-import { effect, readRows, sqliteHost } from "../../dist/host/index.js";
+import { effect, readRows, sqliteHost } from "../dist/host/index.js";
 
 const LEASE_MS = 60_000;
 const turn = () =>
