@@ -40,7 +40,7 @@ export interface SimulatedWorld {
   /** What lets a step down; `key` is the effect's own, such as `t1#1/commit`. @default nothing */
   readonly fault?: (step: SimulatedStep, key: string) => Failure | undefined;
   /** Conflicts that the integration finds. @default none */
-  readonly conflicts?: () => readonly Conflict[];
+  readonly conflicts?: (input: IntegrateInput) => readonly Conflict[];
   /** @default read, write, edit, glob, grep, bash with empty schemas */
   readonly tools?: readonly ToolDeclaration[];
 }
@@ -115,9 +115,9 @@ export function simulatedPorts(world: SimulatedWorld): {
       performWork: stepOf("performWork", true, (input: PerformInput): { readonly output: Json } => ({
         output: world.perform?.(input) ?? null,
       })),
-      integrate: stepOf("integrate", false, ({ changes }: IntegrateInput): Integrated => ({
-        files: changes.map(({ task }) => ({ path: `${task}.txt`, kind: "added" })),
-        conflicts: world.conflicts?.() ?? [],
+      integrate: stepOf("integrate", false, (input: IntegrateInput): Integrated => ({
+        files: input.changes.map(({ task }) => ({ path: `${task}.txt`, kind: "added" })),
+        conflicts: world.conflicts?.(input) ?? [],
       })),
     },
   };

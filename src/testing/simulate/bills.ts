@@ -15,7 +15,7 @@ export const moneyAddsUp = throughout("moneyAddsUp", () => {
   return {
     event(event) {
       if (event.type !== "turn.completed" && event.type !== "turn.failed") return undefined;
-      const name = parseAttemptId(event.conversation)?.task ?? event.conversation;
+      const name = parseAttemptId(event.conversation.replace(/^mend:/, ""))?.task ?? event.conversation;
       told.set(name, (told.get(name) ?? 0) + (event.usd ?? 0));
       return undefined;
     },
@@ -34,7 +34,7 @@ export const moneyAddsUp = throughout("moneyAddsUp", () => {
 
 /** What the turn of a closing row cost. */
 function billOf({ kind, key = "", body }: Row): number {
-  if (!/\/turn\/\d+\.\d+$/.test(key) || (kind !== "result" && kind !== "cancelled")) return 0;
+  if (!/\/turn\/[\d.]+$/.test(key) || (kind !== "result" && kind !== "cancelled")) return 0;
   const value: unknown = kind === "result" ? body : fieldOf(body, "value");
   const outcome = fieldOf(value, "outcome");
   const usd = fieldOf(outcome, "usd");

@@ -44,9 +44,8 @@ const everyTaskEndsOnce = throughout("everyTaskEndsOnce", () => {
     },
     event(event) {
       if (event.type === "plan.accepted" || event.type === "task.started") isAccepted = true;
-      if (event.type !== "task.finished" && event.type !== "task.failed" && event.type !== "task.skipped") return undefined;
-      const told = [...(ends.get(event.task) ?? []), event.type.slice("task.".length)];
-      ends.set(event.task, told);
+      const status = ENDS[event.type];
+      if (status !== undefined && "task" in event) ends.set(event.task, [...(ends.get(event.task) ?? []), status]);
       return undefined;
     },
     end({ output }) {
@@ -61,6 +60,14 @@ const everyTaskEndsOnce = throughout("everyTaskEndsOnce", () => {
     },
   };
 });
+
+/** What a task is after an event. */
+const ENDS: Readonly<Partial<Record<string, string>>> = {
+  "task.finished": "finished",
+  "task.reused": "finished",
+  "task.failed": "failed",
+  "task.skipped": "skipped",
+};
 
 function noteReopened(reopened: Map<string, number>, was: TaskState, now: TaskState | undefined): void {
   if (!now || was === now || !isSettledStatus(was.status) || isSettledStatus(now.status)) return;
@@ -80,13 +87,16 @@ const dependenciesHold = eachStart("dependenciesHold", ({ plan, queue }, { id })
 const noDoubleStart = throughout("noDoubleStart", () => {
   const attempts = new Map<string, number>();
   const running = new Set<string>();
+  let tasks: readonly TaskState[] = [];
   return {
     snapshot({ context: { queue } }) {
+      tasks = queue?.tasks ?? [];
       for (const id of running) if (queue?.tasks[taskIndex(id)]?.status !== "running") running.delete(id);
       return undefined;
     },
     event(event) {
-      if (event.type === "task.retrying" && !running.has(event.task)) return `${event.task} is retried but did not run`;
+      if (event.type === "task.retrying" && isSettledStatus(tasks[taskIndex(event.task)]?.status ?? "finished"))
+        return `${event.task} is retried but did not run`;
       if (event.type !== "task.started") return undefined;
       if (running.has(event.task)) return `${event.task} is started while it runs`;
       const before = attempts.get(event.task) ?? 0;

@@ -2,9 +2,10 @@
 import { FAILURE_CODES } from "../../core/failure.ts";
 import type { FailureCode } from "../../core/failure.ts";
 import { randomFrom, seedFrom } from "../../core/random.ts";
+import type { Layers } from "../../actors/contract.ts";
 import type { TurnRequest } from "../../protocol/turn.ts";
 import type { Plan } from "../../protocol/plan.ts";
-import type { WorkerCard } from "../../protocol/work.ts";
+import type { Conflict, WorkerCard } from "../../protocol/work.ts";
 import type { ScriptedAnswer } from "../scripted-model.ts";
 import { randomPlan } from "./random-plan.ts";
 import type { World, WorldAct, WorldQuestion } from "./world.ts";
@@ -29,12 +30,25 @@ export function randomWorld(seed: number, badness: Badness, workers: readonly Wo
   return (question) => {
     const { effect, key, request } = question;
     const random = randomFrom(seedFrom(`${seed}/${effect} ${key}`));
-    if (request) return turnAct(random, request, { badness, workers });
+    if (request) {
+      const whole = randomFrom(seedFrom(`${seed}/${request.conversation.replace(/#.*/, "")}`));
+      return stubbornAct(whole, request, badness) ?? turnAct(random, request, { badness, workers });
+    }
     return stepAct(random, question, badness);
   };
 }
 
-function stepAct(random: Random, { effect, key }: WorldQuestion, { steps, codes }: Badness): WorldAct {
+/** Some tasks are too large or refused, whoever tries them; their parts, and the same in other words, are not. */
+function stubbornAct(random: Random, { conversation, messages }: TurnRequest, badness: Badness): WorldAct | undefined {
+  if (!/^t\d+#/.test(conversation) || random() >= badness.turns / 4) return undefined;
+  const said = JSON.stringify(messages[0]);
+  if (said.includes("was cut into parts") || said.includes("in other words")) return undefined;
+  const kind = random();
+  if (kind < 0.4) return { answer: { fail: "PromptTooLong" } };
+  return { answer: kind < 0.6 ? { stop: "max_tokens", text: "cut o" } : { stop: "refusal" } };
+}
+
+function stepAct(random: Random, { effect, key, changes = [] }: WorldQuestion, { steps, codes }: Badness): WorldAct {
   if (effect === "toolCall") return random() < 0.1 ? { result: { content: "no such file", isError: true } } : {};
   if (effect === "person") return random() < 0.4 ? { decision: "reject" } : {};
   if (effect === "lateReport") return random() < steps ? { late: true } : {};
@@ -42,8 +56,20 @@ function stepAct(random: Random, { effect, key }: WorldQuestion, { steps, codes 
   if (effect === "verifyWork") return fault.fail === undefined && random() < steps ? { holds: false } : fault;
   if (effect === "commitWork" && random() < 0.5)
     return { ...fault, files: [{ path: `${key.replaceAll(/\W/g, "-")}.txt`, kind: "added" }] };
-  if (effect === "integrate" && random() < 0.2) return { ...fault, conflicts: [{ path: "a.txt", tasks: ["t1"], kept: "t1" }] };
+  if (effect === "integrate" && random() < 0.5) return { ...fault, conflicts: conflictsIn(random, changes) };
   return fault;
+}
+
+/** Two tasks of which neither knows of the other have written one file. */
+function conflictsIn(random: Random, changes: Layers): readonly Conflict[] {
+  const pairs = changes.flatMap((later, at) =>
+    changes
+      .slice(0, at)
+      .filter(({ task }) => !later.after.includes(task))
+      .map((earlier) => [earlier.task, later.task] as const),
+  );
+  const [earlier, later] = pairs[Math.floor(random() * pairs.length)] ?? [];
+  return earlier && later ? [{ path: "a.txt", tasks: [earlier, later], kept: later }] : [];
 }
 
 function turnAct(
@@ -59,11 +85,16 @@ function turnAct(
   return answer === undefined ? tokens : { answer, ...tokens };
 }
 
-function usualAnswer(random: Random, { parameters }: TurnRequest, workers: readonly WorkerCard[]): ScriptedAnswer | undefined {
+function usualAnswer(
+  random: Random,
+  { parameters, messages }: TurnRequest,
+  workers: readonly WorkerCard[],
+): ScriptedAnswer | undefined {
   const { format, tools } = parameters;
   const kind = random();
   if (format?.name === "route") return routeAnswer(kind, workers);
   if (format?.name === "plan") return planAnswer(random, workers);
+  if (format?.name === "split") return partsAnswer(random, messages);
   if (format) return kind < 0.8 ? undefined : { json: { nothing: "that was asked for" } };
   if (tools.length > 0 && kind < 0.2)
     return { calls: [{ tool: kind < 0.18 ? "read" : "fly", input: { file_path: `f${Math.floor(kind * 50)}` } }] };
@@ -100,6 +131,22 @@ function planAnswer(random: Random, workers: readonly WorkerCard[]): ScriptedAns
   if (kind < 0.1) return { calls: [{ tool: "read", input: { file_path: "a" } }] };
   if (kind < 0.2) return { json: { rationale: "", tasks: [] } };
   return { json: draftOf(randomPlan(random, workers, PLANNED)) };
+}
+
+/** The parts of a task that was found too large, a few of them of no use. */
+function partsAnswer(random: Random, messages: TurnRequest["messages"]): ScriptedAnswer {
+  const kind = random();
+  if (kind < 0.1) return "no parts";
+  const [, label = "part", worker = ""] = /label: (\S+)\\nworker: (\S+?)\\n/.exec(JSON.stringify(messages)) ?? [];
+  const count = kind < 0.2 ? 1 : 2 + Math.floor(random() * 3);
+  const names = Array.from({ length: count }, (_, at) => `${label}-${"abcdef"[at]}`);
+  const tasks = names.map((name, at) => ({
+    label: name,
+    worker,
+    task: `do ${name}`,
+    depends_on: names.slice(0, at).filter(() => random() < 0.4),
+  }));
+  return { json: { rationale: "smaller", tasks } };
 }
 
 /** A plan as a model writes it. */

@@ -3,7 +3,7 @@
 //   W1  What a world does depends on the effect and its key alone: a run over it is one experiment, also when it is
 //       interrupted and taken up again.
 //   W2  Every act that differs from good behaviour is recorded: a run can be played again from its acts without a seed.
-import type { RunActors, ToolCallInput } from "../../actors/contract.ts";
+import type { Layers, RunActors, ToolCallInput } from "../../actors/contract.ts";
 import { failure } from "../../core/failure.ts";
 import type { FailureCode } from "../../core/failure.ts";
 import type { Json } from "../../core/json.ts";
@@ -48,6 +48,8 @@ export interface WorldQuestion {
   readonly key: string;
   /** A turn: what is asked of the model. */
   readonly request?: TurnRequest;
+  /** An integration: the change sets that are folded. */
+  readonly changes?: Layers;
 }
 
 /** A world: `{}` for good behaviour. It must not remember anything (W1). */
@@ -77,7 +79,7 @@ export class WorldPorts {
   constructor(outputs: Readonly<Record<string, Json>>) {
     this.ports = simulatedPorts({
       model: ({ key, request }) => {
-        const act = this.#ask({ effect: "modelTurn", key, request });
+        const act = this.#ask({ effect: "modelTurn", key: key.replace(SENT_AGAIN, "$1"), request });
         const most = request.parameters.choice.maxTokens;
         return scriptedOutcome(act.answer ?? goodAnswer(key, request), request, Math.min(act.outputTokens ?? 100, most));
       },
@@ -91,7 +93,7 @@ export class WorldPorts {
       tool: ({ key, call }: ToolCallInput) =>
         this.#ask({ effect: "toolCall", key }).result ?? { content: `${call.name} did it`, isError: false },
       changes: (attempt) => this.#ask({ effect: "commitWork", key: `${attempt}/commit` }).files ?? [],
-      conflicts: () => this.#ask({ effect: "integrate", key: "integrate" }).conflicts ?? [],
+      conflicts: ({ key, changes }) => this.#ask({ effect: "integrate", key, changes }).conflicts ?? [],
     });
   }
 
@@ -120,6 +122,9 @@ export class WorldPorts {
     return act;
   }
 }
+
+/** A try that was lost is answered as it would have been the first time: `t1#1/turn/2.0.1` is `t1#1/turn/2.0`. */
+const SENT_AGAIN = /(\/turn\/\d+\.\d+)\.\d+$/;
 
 /** What a well-behaved model answers, in the format that was asked for. */
 function goodAnswer(key: string, { parameters }: TurnRequest): ScriptedAnswer {

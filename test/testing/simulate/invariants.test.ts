@@ -117,7 +117,7 @@ const changed: readonly (readonly [keyof typeof invariants, string, Shown])[] = 
       snapshot: {
         ...run.snapshot,
         context: { ...run.snapshot.context, accounts: { t1: { usd: 0, reservedUsd: 1, inFlight: true } } },
-      } as RunSnapshot,
+      },
     }),
   ],
   ["outcomeExplains", "complete with a loss", outcome({ outcome: "complete" })],
