@@ -163,7 +163,9 @@ export function conclude(context: RunContext): Step {
   const { queue, plan } = context;
   const tasks = queue?.tasks ?? [];
   const required = tasks.filter((_, at) => !plan?.tasks[at]?.optional);
-  const firstLoss = tasks.find(({ failure: lost }) => lost !== null && lost.code !== "DependencyFailed")?.failure ?? null;
+  // What follows from another loss names it as its cause.
+  const isRoot = (lost: Failure | null) => lost !== null && (lost.code !== "DependencyFailed" || lost.cause === undefined);
+  const firstLoss = tasks.find(({ failure: lost }) => isRoot(lost))?.failure ?? null;
   const finished = tasks.some(({ status }) => status === "finished");
   const whole =
     finished && required.every(({ status }) => status === "finished") && context.failure === null && context.broke === null;

@@ -21,7 +21,16 @@ import { dropLetter } from "./letters.ts";
 import { amountText } from "./limits.ts";
 import { beginMend, canMend, childOfMend, mendOf, timesMended, withoutMend } from "./mend.ts";
 import { accountOf, awaitBill, closeAccount, closeBooks, goBroke } from "./money.ts";
-import { canRenew, countRestart, isTooIntense, isWorthStarting, recordFailure, renew, timesFailed, tooManyRestarts } from "./retry.ts";
+import {
+  canRenew,
+  countRestart,
+  isTooIntense,
+  isWorthStarting,
+  recordFailure,
+  renew,
+  timesFailed,
+  tooManyRestarts,
+} from "./retry.ts";
 import type { Attempt } from "./retry.ts";
 import { liveAttempt } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";

@@ -3,7 +3,7 @@
 //   S1  An outcome is settled once; only a later attempt turns `accepted` into `replaced`.
 //   S2  Memory grows with tasks and attempts, never with turns.
 import type { FailureCode } from "../core/failure.ts";
-import { attemptId, parseAttemptId, taskId } from "../core/ids.ts";
+import { attemptId, parseAttemptId, taskId, taskOfConversation } from "../core/ids.ts";
 import type { RunEvent } from "../protocol/run-event.ts";
 import type { AttemptOutcome, Purpose } from "./ledger.ts";
 
@@ -67,7 +67,10 @@ export class LedgerStory {
     "task.progressed": (event) => this.#progress(event),
     "task.finished": (event) => this.#accept(event),
     "task.retrying": (event) => this.#fail(event),
+    "task.mending": (event) => this.#fail(event),
     "task.failed": (event) => this.#fail(event),
+    "task.invalidated": ({ task }) => this.#reopen(task),
+    "plan.amended": ({ tasks }) => this.#learn(tasks),
     "task.skipped": (event) => this.#skip(event),
     "run.finished": (event) => this.#finish(event),
   };
@@ -90,8 +93,8 @@ export class LedgerStory {
   /** The conversation of a turn. */
   talkOf(conversation: string): Talk {
     const { attempt, model, isSentBack } = this.#draftOf(conversation);
-    const task = parseAttemptId(conversation)?.task ?? null;
-    const usual = task === null ? (OWN[conversation] ?? "mend") : "work";
+    const task = taskOfConversation(conversation) ?? null;
+    const usual = parseAttemptId(conversation) ? "work" : (OWN[conversation] ?? "mend");
     const worker = task === null ? null : (this.#workers.get(task) ?? null);
     return { conversation, task, worker, attempt, model, purpose: isSentBack ? "repair" : usual };
   }
@@ -111,11 +114,16 @@ export class LedgerStory {
   }
 
   #plan({ tasks }: Of<"plan.accepted">): void {
-    for (const { id, dependencies } of tasks) {
-      const given = dependencies.map(({ task }) => task);
-      this.#dependencies.set(id, given);
-    }
+    this.#learn(tasks);
     this.#settleOwn("plan", "accepted");
+  }
+
+  #learn(tasks: Of<"plan.accepted">["tasks"]): void {
+    for (const { id, dependencies } of tasks)
+      this.#dependencies.set(
+        id,
+        dependencies.map(({ task }) => task),
+      );
   }
 
   /** Work that follows on a verification was sent back by it. */
@@ -126,8 +134,7 @@ export class LedgerStory {
   }
 
   #start({ task, attempt, worker }: Of<"task.started">): void {
-    this.#endBefore(task);
-    this.#accepted.delete(task);
+    this.#reopen(task);
     this.#attempts.set(task, attempt);
     this.#workers.set(task, worker);
     const given = this.#dependencies.get(task) ?? [];
@@ -135,8 +142,9 @@ export class LedgerStory {
     this.#change(attemptId(taskId(task), attempt), { withheldBytes: this.#outputBytes - givenBytes });
   }
 
-  /** A task begins once more: what its attempt before came to no longer stands. */
-  #endBefore(task: string): void {
+  /** A task is to be done once more: what its attempt before came to no longer stands. */
+  #reopen(task: string): void {
+    this.#accepted.delete(task);
     const attempt = this.#attempts.get(task);
     if (attempt === undefined) return;
     const conversation = attemptId(taskId(task), attempt);
@@ -152,7 +160,7 @@ export class LedgerStory {
     this.#settle(attemptId(taskId(task), attempt), attempt, "accepted");
   }
 
-  #fail({ task, attempt }: Of<"task.retrying" | "task.failed">): void {
+  #fail({ task, attempt }: Of<"task.retrying" | "task.mending" | "task.failed">): void {
     this.#settle(attemptId(taskId(task), attempt), attempt, "failed");
   }
 

@@ -52,7 +52,7 @@ export interface LedgerAmounts {
 export interface LedgerLine extends LedgerAmounts {
   /** `route`, `plan`, `synthesis`, or an attempt such as `t3#2`. */
   readonly conversation: string;
-  /** Null for the run's own conversations. */
+  /** Null for the run's own conversations, except those about a task (`mend:t3#1`). */
   readonly task: string | null;
   readonly worker: string | null;
   /** Counted from 1; for the run's own conversations, their tries. */

@@ -200,18 +200,22 @@ export function skipTask(
 }
 
 /**
- * failed or skipped -> ready or waiting, with the dependants that were skipped for no other reason. Returns the queue
- * unchanged while a hard dependency of the task has itself failed or been skipped: that one has to be revived first.
+ * failed or skipped -> ready or waiting, with the dependants that were skipped for no other reason; those that stay
+ * skipped name the loss that keeps them so. Returns the queue unchanged while a hard dependency of the task has itself
+ * failed or been skipped: that one has to be revived first.
  */
 export function reviveTask(queue: Queue, plan: Plan, task: TaskId): Queue {
-  if (isBlocked(plan, taskIndex(task), (at) => queue.tasks[at])) return queue;
+  if (lostDependency(plan, taskIndex(task), (at) => queue.tasks[at])) return queue;
   return edit(queue, { task, status: ["failed", "skipped"] }, (draft, _before, position) => {
     draft.reopen(plan, position, "waiting");
     for (const other of dependantClosure(plan, task)) {
       const at = taskIndex(other);
       const dependant = draft.task(at);
       const cascaded = dependant?.status === "skipped" && dependant.failure?.code === "DependencyFailed";
-      if (cascaded && !isBlocked(plan, at, (place) => draft.task(place))) draft.reopen(plan, at, "waiting");
+      if (!cascaded) continue;
+      const lost = lostDependency(plan, at, (place) => draft.task(place));
+      if (!lost) draft.reopen(plan, at, "waiting");
+      else draft.change(at, { failure: consequenceOf(lost) });
     }
   });
 }
@@ -228,7 +232,7 @@ export function redoTask(
   { task, strategy = "rest-for-one" }: { readonly task: TaskId; readonly strategy?: "rest-for-one" | "one-for-one" },
 ): { readonly queue: Queue; readonly stopped: readonly TaskId[] } {
   const stopped: TaskId[] = [];
-  if (isBlocked(plan, taskIndex(task), (at) => queue.tasks[at])) return { queue, stopped };
+  if (lostDependency(plan, taskIndex(task), (at) => queue.tasks[at])) return { queue, stopped };
   const next = edit(queue, { task, status: ["finished"] }, (draft, _before, position) => {
     const rest =
       strategy === "rest-for-one"
@@ -286,22 +290,27 @@ function edit(queue: Queue, from: { readonly task: TaskId; readonly status: read
   return draft.finish();
 }
 
-/** True when a hard dependency of a task has failed or was skipped. */
-function isBlocked(plan: Plan, position: number, stateAt: (at: number) => TaskState | undefined): boolean {
-  return (indexOf(plan).dependencies[position] ?? []).some((edge) => {
-    const status = stateAt(edge.at)?.status;
-    return edge.hard && (status === "failed" || status === "skipped");
-  });
+/** The first hard dependency of a task that has failed or was skipped. */
+function lostDependency(plan: Plan, position: number, stateAt: (at: number) => TaskState | undefined): TaskState | undefined {
+  const states = (indexOf(plan).dependencies[position] ?? []).map((edge) => (edge.hard ? stateAt(edge.at) : undefined));
+  return states.find((state) => state?.status === "failed" || state?.status === "skipped");
+}
+
+/** What the loss of a task means to those that need it: it names the root, however far away. */
+function consequenceOf({ id, label, status, failure: lost }: TaskState): Failure {
+  if (lost?.code === "DependencyFailed" && lost.cause) return lost;
+  const verb = status === "failed" ? "failed" : "was skipped";
+  const message = `Not started: it needs the result of "${label}" (${id}), which ${verb}: ${oneLine(lost?.message ?? "", 300)}`;
+  return failure("DependencyFailed", message, lost ? { cause: lost } : {});
 }
 
 /** Settles a task that did not finish and skips all that hangs on it over hard edges (Q3). */
 function settleLost(draft: QueueDraft, plan: Plan, lost: Loss): void {
   const { position, status, at } = lost;
-  const root = draft.task(position);
-  const verb = status === "failed" ? "failed" : "was skipped";
-  const message = `Not started: it needs the result of "${root?.label}" (${root?.id}), which ${verb}: ${oneLine(lost.failure.message, 300)}`;
-  const consequence = failure("DependencyFailed", message, { cause: lost.failure });
   draft.settle(plan, position, { status, settledAt: at, failure: lost.failure });
+  const root = draft.task(position);
+  if (!root) return;
+  const consequence = consequenceOf(root);
   const open = [position];
   for (const cause of open) {
     for (const edge of indexOf(plan).dependants[cause] ?? []) {

@@ -2,9 +2,23 @@
 export { scriptedModel } from "./scripted-model.ts";
 export type { Script, ScriptedAnswer, ScriptedModel } from "./scripted-model.ts";
 export { simulatedPorts } from "./simulated-ports.ts";
-export type { SimulatedWorld } from "./simulated-ports.ts";
+export type { Performed, SimulatedStep, SimulatedWorld } from "./simulated-ports.ts";
 export { simulatedHost } from "../host/simulated.ts";
 export type { SimulatedHost, SimulatedHostOptions } from "../host/simulated.ts";
+
+// Simulated runs: the real machines in a random world, and what every run must hold
+export { simulateRuns } from "./simulate/simulate-runs.ts";
+export type { RandomRunOptions, SimulateRunsOptions, SimulationReport, Violation } from "./simulate/simulate-runs.ts";
+export { crashSweep } from "./simulate/crash-sweep.ts";
+export type { CrashReport, CrashSweepOptions, CrashViolation } from "./simulate/crash-sweep.ts";
+export { invariants } from "./simulate/invariants.ts";
+export { always, atEnd, throughout } from "./simulate/invariant.ts";
+export type { Breach, Invariant, RunWatch } from "./simulate/invariant.ts";
+export type { Latency, RunSnapshot, SimulatedRun, StageOptions } from "./simulate/stage.ts";
+export type { SimulatedCase, TimedCommand } from "./simulate/case.ts";
+export type { Badness } from "./simulate/random-world.ts";
+export type { World, WorldAct, WorldQuestion, WorldScript } from "./simulate/world.ts";
+export type { Coverage } from "./simulate/coverage.ts";
 
 // The stand-in server: speaks the Messages API on loopback
 export { standIn } from "./stand-in/stand-in.ts";

@@ -59,12 +59,12 @@ export function scriptedModel(scripts: Readonly<Record<string, Script>>): Script
   };
 }
 
-/** What a model that answers so gives back: 1 token per 4 characters in, 100 tokens out, at the price of the choice. */
-export function scriptedOutcome(answer: ScriptedAnswer, request: TurnRequest): TurnOutcome {
+/** What a model that answers so gives back: 1 token per 4 characters in, `outputTokens` out, at the price of the choice. */
+export function scriptedOutcome(answer: ScriptedAnswer, request: TurnRequest, outputTokens = 100): TurnOutcome {
   const { choice } = request.parameters;
   const usage: Usage = {
     inputTokens: Math.ceil(JSON.stringify(request.messages).length / 4),
-    outputTokens: 100,
+    outputTokens,
     cacheReadTokens: 0,
     cacheWrite5mTokens: 0,
     cacheWrite1hTokens: 0,

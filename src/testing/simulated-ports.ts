@@ -5,7 +5,7 @@ import type { Json } from "../core/json.ts";
 import { failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { effect, sleepUntil } from "../host/effect.ts";
-import type { EffectInput } from "../host/port.ts";
+import type { EffectContext, EffectInput } from "../host/port.ts";
 import type { ModelPort } from "../model/port.ts";
 import type { ToolDeclaration, TurnOutcome, TurnRequest } from "../protocol/turn.ts";
 import type { ChangedFile, Conflict, Evidence } from "../protocol/work.ts";
@@ -26,7 +26,10 @@ import { lostTurn } from "../actors/lost-turn.ts";
 
 /** What stands in for the world. Every function is asked for its answer at once; none may return a promise. */
 export interface SimulatedWorld {
-  readonly model: ModelPort;
+  /** The model, or a function that answers each turn by its key; `lost` tells how often it was sent before a crash. */
+  readonly model: ModelPort | ((input: ModelTurnInput) => TurnOutcome);
+  /** Told of every effect that is performed, by name and key, before it gives its result. @default nobody */
+  readonly performing?: (performed: Performed) => void;
   /** Result of a tool call. @default "done" */
   readonly tool?: (input: ToolCallInput) => { readonly content: string; readonly isError: boolean };
   /** Files that an attempt changed. @default none */
@@ -41,6 +44,15 @@ export interface SimulatedWorld {
   readonly conflicts?: (input: IntegrateInput) => readonly Conflict[];
   /** @default read, write, edit, glob, grep, bash with empty schemas */
   readonly tools?: readonly ToolDeclaration[];
+}
+
+/** One perform of an effect. `lost`: how often it was in flight at a crash before, as the host told it. */
+export interface Performed {
+  readonly effect: keyof RunActors;
+  /** The effect's own, such as `t1#1/turn/2.0`. */
+  readonly key: string;
+  readonly class: "idempotent" | "once";
+  readonly lost: number;
 }
 
 /** The steps that can fail as expected. */
@@ -61,9 +73,12 @@ export function simulatedPorts(world: SimulatedWorld): {
     const files = world.changes?.(attempt) ?? [];
     return { ref: digestOf(stableStringify([attempt, files])), files };
   };
+  const begin = (name: keyof RunActors, { key, lost }: EffectContext, kind: Performed["class"] = "idempotent") =>
+    world.performing?.({ effect: name, key, class: kind, lost });
   /** A step of the world: it gives its value unless a fault is planned for its key. */
   const stepOf = <I extends EffectInput, T extends object>(name: SimulatedStep, gated: boolean, value: (input: I) => T) =>
-    effect<I, Attempted<T>>(name, { class: "idempotent", gated }, (input) => {
+    effect<I, Attempted<T>>(name, { class: "idempotent", gated }, (input, context) => {
+      begin(name, context);
       const why = world.fault?.(name, input.key);
       return why ? { ok: false, failure: why } : { ok: true, ...value(input) };
     });
@@ -71,13 +86,20 @@ export function simulatedPorts(world: SimulatedWorld): {
     tools: world.tools ?? TOOLS,
     actors: {
       sleepUntil,
-      modelTurn: effect("modelTurn", { class: "idempotent", gated: true }, ({ request }: ModelTurnInput, { lost }) =>
-        lost > 0 ? lostTurn(lost) : { outcome: answerAtOnce(world.model, request), lost },
-      ),
+      modelTurn: effect("modelTurn", { class: "idempotent", gated: true }, (input: ModelTurnInput, context) => {
+        begin("modelTurn", context);
+        const { lost } = context;
+        if (lost > 0) return lostTurn(lost);
+        const { model } = world;
+        return { outcome: typeof model === "function" ? model(input) : answerAtOnce(model, input.request), lost };
+      }),
       toolCall: effect(
         "toolCall",
-        { class: "idempotent" },
-        (input: ToolCallInput) => world.tool?.(input) ?? { content: "done", isError: false },
+        { class: classOf, inDoubt: () => ({ content: "It is unknown whether it ran.", isError: true }) },
+        (input: ToolCallInput, context) => {
+          begin("toolCall", context, classOf(input));
+          return world.tool?.(input) ?? { content: "done", isError: false };
+        },
       ),
       prepareWorkspace: stepOf(
         "prepareWorkspace",
@@ -102,6 +124,9 @@ export function simulatedPorts(world: SimulatedWorld): {
     },
   };
 }
+
+/** As the real tools are: a command can't be repeated silently. */
+const classOf = ({ call }: ToolCallInput): Performed["class"] => (call.name === "bash" ? "once" : "idempotent");
 
 function answerAtOnce(model: ModelPort, request: TurnRequest): TurnOutcome {
   let outcome: TurnOutcome = {

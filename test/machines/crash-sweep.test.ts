@@ -1,88 +1,63 @@
-// A run is stopped before and after every append to its journal and taken up again: it ends as it would have ended, and
-// no turn whose result was recorded is asked again.
+// Runs are stopped at every moment and taken up again: they end as they would have ended, and nothing is repeated
+// silently. The full experiment is `npm run prove:crash`.
 import { describe, expect, it } from "vitest";
-import type { CrashPoint } from "../../src/host/crash.ts";
-import { memoryJournal } from "../../src/host/memory-journal.ts";
-import type { MemoryJournal } from "../../src/host/memory-journal.ts";
-import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
-import type { RunInput } from "../../src/machines/run-state.ts";
-import { runInput, workers } from "../support/cast.ts";
-import { expectOneClosingRowEach } from "../support/audit.ts";
+import { crashSweep } from "../../src/testing/simulate/crash-sweep.ts";
+import type { CrashReport } from "../../src/testing/simulate/crash-sweep.ts";
+import type { SimulatedCase } from "../../src/testing/simulate/case.ts";
+import { resolveBudget } from "../../src/protocol/budget.ts";
+import { workers } from "../support/cast.ts";
 import { planOf } from "../support/plans.ts";
-import { randomStage } from "../support/random-world.ts";
-import { simulate } from "../support/simulate.ts";
-import type { SimulatedRun, TimedCommand } from "../support/simulate.ts";
 
-const stage = randomStage();
-const machine = createOrchestrator({ workers, ports: stage.ports });
+const cast = workers.filter(({ name }) => name !== "parrot");
 const plan = planOf({ a: {}, b: { needs: ["a"] }, c: { needs: ["a"], worker: "sum" } });
 
-const inputOf = (seed: number): RunInput =>
-  runInput({ plan, seed, options: { hasWorkspace: seed % 2 === 0, asks: "wait", ...(seed === 3 && { budget: { usd: 1 } }) } });
+const told = ({ violations }: CrashReport) =>
+  violations.map(({ invariant, message, moment }) => `${invariant} ${moment}: ${message}`);
 
-const essence = ({ end, output }: SimulatedRun) => ({
-  end: end.kind,
-  outcome: output?.outcome,
-  tasks: output?.tasks.map(({ id, status, output: made }) => ({ id, status, made })),
+const caseOf = (seed: number, more: Partial<SimulatedCase>): SimulatedCase => ({
+  seed,
+  mode: "orchestrate",
+  plan,
+  options: {},
+  commands: [],
+  world: { script: {} },
+  ...more,
 });
 
-interface Interruption {
-  readonly crash?: (point: CrashPoint) => boolean;
-  readonly commands?: readonly TimedCommand[];
-}
-
-function play(seed: number, journal: MemoryJournal, interruption: Interruption = {}): Promise<SimulatedRun> {
-  return simulate({ input: inputOf(seed), machine, seed, journal, ...interruption });
-}
-
-/** A crash at the nth of the moments before and after appends. */
-const crashAt =
-  (nth: number) =>
-  ({ when, append }: CrashPoint): boolean =>
-    append * 2 + (when === "after" ? 1 : 0) === nth;
-
-/** Turns whose results the journal holds. */
-const recordedTurns = (journal: MemoryJournal) =>
-  new Set(journal.read().flatMap(({ kind, key }) => (kind === "result" && key?.includes("/turn/") ? [key] : [])));
-
-describe("stopped before and after every append", () => {
-  it.each([1, 2, 3, 4, 5])("a run ends as if it had not been: seed %i", async (seed) => {
-    stage.play(seed, { turns: 0.1, steps: 0 });
-    const undisturbed = essence(await play(seed, memoryJournal()));
-    expect(undisturbed.end).toBe("done");
-    let points = 0;
-    for (let crashed = true; crashed; points++) {
-      stage.play(seed, { turns: 0.1, steps: 0 });
-      const journal = memoryJournal();
-      const first = await play(seed, journal, { crash: crashAt(points) });
-      crashed = first.end.kind === "crashed";
-      const recorded = recordedTurns(journal);
-      const asked = new Map(stage.ports.asked);
-      const second = await play(seed, journal);
-      expect({ points, ...essence(second) }).toEqual({ points, ...undisturbed });
-      expectOneClosingRowEach(journal.read());
-      const again = [...recorded].filter((key) => stage.ports.asked.get(key) !== asked.get(key));
-      expect(again).toEqual([]);
-      const paidTwice = [...stage.ports.asked.values()].filter((times) => times > 1).length;
-      expect(paidTwice).toBeLessThanOrEqual(3);
-    }
-    expect(points).toBeGreaterThan(20);
+describe("stopped before each append, after it, and after each effect", () => {
+  it("a run ends as if it had not been", async () => {
+    const report = await crashSweep({ workers: cast, plan, runs: 4, faults: { turns: 0.2, steps: 0.1 } });
+    expect(told(report)).toEqual([]);
+    expect(Math.min(...Object.values(report.moments))).toBeGreaterThan(30);
+    expect(report.performedAgain).toBeGreaterThan(100);
   });
 
-  it.each([6, 7])("a run that is being cancelled is cancelled, with nothing left: seed %i", async (seed) => {
+  it("a command line is not run a second time, and the run goes on without its answer", async () => {
+    const bash = { calls: [{ tool: "bash", input: { command: "make" } }] };
+    const permissions = { allow: ["bash"], ask: [], deny: [] };
+    const script = { "modelTurn t1#1/turn/1.0": { answer: bash }, "modelTurn t2#1/turn/1.0": { answer: bash } };
+    const report = await crashSweep({
+      workers: cast,
+      cases: [caseOf(1, { options: { permissions, hasWorkspace: true }, world: { script } })],
+    });
+    expect(told(report)).toEqual([]);
+    // After its intent, after it ran, and before its result is stored: for each of both.
+    expect(report.inDoubt).toBeGreaterThanOrEqual(4);
+  });
+
+  it("a run that is being cancelled is cancelled, with nothing left", async () => {
     const commands = [{ afterMs: 300, event: { type: "run.cancel" as const } }];
-    stage.play(seed, { turns: 0, steps: 0 });
-    for (let [points, crashed] = [0, true]; crashed; points++) {
-      const journal = memoryJournal();
-      crashed = (await play(seed, journal, { commands, crash: crashAt(points) })).end.kind === "crashed";
-      const { end, output, snapshot } = await play(seed, journal, { commands });
-      expect({ points, end: end.kind, outcome: output?.outcome, accounts: snapshot.context.accounts }).toEqual({
-        points,
-        end: "done",
-        outcome: "cancelled",
-        accounts: {},
-      });
-      expectOneClosingRowEach(journal.read());
-    }
+    const report = await crashSweep({
+      workers: cast,
+      cases: [caseOf(6, { commands, options: { hasWorkspace: true } }), caseOf(7, { commands })],
+      result: ({ outcome }) => outcome,
+    });
+    expect(told(report)).toEqual([]);
+    expect(report.stops).toBeGreaterThan(25);
+  });
+
+  it("a budget holds", async () => {
+    const report = await crashSweep({ workers: cast, cases: [caseOf(3, { options: { budget: resolveBudget({ usd: 2 }) } })] });
+    expect(told(report)).toEqual([]);
   });
 });

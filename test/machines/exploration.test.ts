@@ -7,7 +7,7 @@ import { explore, witness } from "../support/explore.ts";
 import type { Explored, RunChartEvent } from "../support/explore.ts";
 import { mutants } from "../support/mutants.ts";
 import { diamond, planOf } from "../support/plans.ts";
-import type { RunSnapshot } from "../support/simulate.ts";
+import type { RunSnapshot } from "../../src/testing/simulate/stage.ts";
 
 const inputOf = (concurrency: number) => runInput({ plan: diamond, options: { concurrency } });
 const settled = new Set(["finished", "failed", "skipped"]);

@@ -2,19 +2,26 @@
 import { expect, it } from "vitest";
 import { randomFrom } from "../../src/core/random.ts";
 import { memoryJournal } from "../../src/host/memory-journal.ts";
-import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
-import type { Command } from "../../src/protocol/command.ts";
 import { foldLedger } from "../../src/model/ledger-fold.ts";
+import type { Ledger } from "../../src/model/ledger.ts";
 import { RunEvent } from "../../src/protocol/run-event.ts";
 import type { SpendTotals } from "../../src/protocol/spend.ts";
-import type { Ledger } from "../../src/model/ledger.ts";
-import { runInput, workers } from "../support/cast.ts";
-import { randomPlan } from "../support/plans.ts";
-import { randomStage } from "../support/random-world.ts";
-import { simulate } from "../support/simulate.ts";
+import { randomCase } from "../../src/testing/simulate/case.ts";
+import { Stage } from "../../src/testing/simulate/stage.ts";
+import { workers } from "../support/cast.ts";
 
-const stage = randomStage();
-const machine = createOrchestrator({ workers, ports: stage.ports });
+// A parrot waits until it is told something: no world does that.
+const cast = workers.filter(({ name }) => name !== "parrot");
+const stage = new Stage({ workers: cast });
+const space = {
+  workers: cast.map(({ card }) => card),
+  plan: null,
+  tasks: [1, 8],
+  faults: { turns: 0.4, steps: 0.2 },
+  commands: 4,
+  turnUsd: null,
+  options: {},
+} as const;
 
 /** Ways in which turns were lost in the runs so far. */
 const losses = new Set<string>();
@@ -24,27 +31,12 @@ async function ledgerOf(
   seed: number,
 ): Promise<{ readonly ledger: Ledger; readonly spend: SpendTotals; readonly finished: number }> {
   const random = randomFrom(seed);
-  const plan = random() < 0.6 ? randomPlan(random, ["backend", "frontend", "typed"], 1 + Math.floor(random() * 8)) : null;
-  const input = runInput({ mode: random() < 0.3 ? "auto" : "orchestrate", plan, seed });
-  stage.play(seed, { turns: random() * 0.4, steps: random() * 0.2 });
-  const events: readonly Command[] = [
-    { type: "task.skip", task: "t2" },
-    { type: "task.retry", task: "t1" },
-    { type: "run.cancel" },
-  ];
-  const commands = events.filter(() => random() < 0.2).map((event) => ({ afterMs: Math.floor(random() ** 2 * 10_000), event }));
+  const played = randomCase(seed, space);
   const journal = memoryJournal();
   const crashAt = random() < 0.5 ? Math.floor(random() * 30) : -1;
-  await simulate({
-    input,
-    machine,
-    seed,
-    commands,
-    journal,
-    crash: ({ when, append }) => when === "before" && append === crashAt,
-  });
+  await stage.play(played, { journal, crash: ({ when, append }) => when === "before" && append === crashAt });
   // Taken up again where it crashed; told again from the first where it did not.
-  const { events: told, output } = await simulate({ input, machine, seed, commands, journal });
+  const { events: told, output } = await stage.play(played, { journal });
   // What a reader of `--json` has: plain data that fits the schema.
   const read = told.map((event) => RunEvent.parse(JSON.parse(JSON.stringify(event))));
   const finished = output?.tasks.filter(({ status }) => status === "finished").length ?? 0;
@@ -52,7 +44,7 @@ async function ledgerOf(
   expect(unpaid.every((event) => "usd" in event && event.usd === 0)).toBe(true);
   for (const event of told) if (event.type === "turn.lost") losses.add(event.why);
   if (!output) throw new Error(`The run of seed ${seed} has no output.`);
-  return { ledger: foldLedger(read, { models: input.models }), spend: output.spend, finished };
+  return { ledger: foldLedger(read, { models: stage.models }), spend: output.spend, finished };
 }
 
 function expectSum({ total }: Ledger, spend: SpendTotals): void {

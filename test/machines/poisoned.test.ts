@@ -1,19 +1,45 @@
 // What takes its process down again and again is given up, and attempts are counted however often a run is taken up.
 import { describe, expect, it } from "vitest";
+import { createActor } from "xstate";
 import { MOST_CRASHES } from "../../src/actors/poisoned.ts";
 import { performWork } from "../../src/actors/perform-work.ts";
 import type { CrashPoint } from "../../src/host/crash.ts";
 import { memoryJournal } from "../../src/host/memory-journal.ts";
+import type { MemoryJournal } from "../../src/host/memory-journal.ts";
+import { simulatedHost } from "../../src/host/simulated.ts";
 import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
+import type { OrchestratorMachine } from "../../src/machines/orchestrator.ts";
+import type { RunInput } from "../../src/machines/run-state.ts";
+import type { RunEvent } from "../../src/protocol/run-event.ts";
+import { scriptedOutcome } from "../../src/testing/scripted-model.ts";
+import { simulatedPorts } from "../../src/testing/simulated-ports.ts";
 import { defineWorker } from "../../src/workers/define-worker.ts";
 import { noWorkspace } from "../../src/workspace/no-workspace.ts";
 import { runInput, workers } from "../support/cast.ts";
 import { planOf } from "../support/plans.ts";
-import { keyedPorts } from "../support/random-world.ts";
-import { simulate } from "../support/simulate.ts";
-import type { SimulatedRun } from "../support/simulate.ts";
 
-const ports = keyedPorts((key) => (key.startsWith("t") ? "GAVE UP: no idea" : "all is done"));
+const answer = (key: string) => (key.startsWith("t") ? "GAVE UP: no idea" : "all is done");
+const ports = simulatedPorts({ model: ({ key, request }) => scriptedOutcome(answer(key), request) });
+
+/** Runs to the end or to a crash; who is asked says no. */
+async function play(
+  machine: OrchestratorMachine,
+  input: RunInput,
+  more: { readonly journal: MemoryJournal; readonly crash: (point: CrashPoint) => boolean },
+) {
+  const host = simulatedHost({ seed: 1, ...more });
+  const actor = createActor(machine, host.attach({ input }));
+  const events: RunEvent[] = [];
+  actor.on("*", (event) => events.push(event));
+  actor.start();
+  let end = await host.run();
+  const [ask] = actor.getSnapshot().context.asks;
+  if (end.kind === "stalled" && ask) {
+    host.send({ type: "ask.answer", ask: ask.id, decision: "reject" });
+    end = await host.run();
+  }
+  return { end, events, output: actor.getSnapshot().output };
+}
 
 /** Runs until a process does not crash; the process ends whenever the result of `key` is about to be recorded, `times` times. */
 async function crashing(times: number, shape: { readonly optional: boolean; readonly asks: "deny" | "wait" }) {
@@ -32,8 +58,8 @@ async function crashing(times: number, shape: { readonly optional: boolean; read
     if (goesOff) crashes += 1;
     return goesOff;
   };
-  let run: SimulatedRun | undefined;
-  do run = await simulate({ input, machine, seed: 1, journal, crash });
+  let run: Awaited<ReturnType<typeof play>>;
+  do run = await play(machine, input, { journal, crash });
   while (run.end.kind === "crashed");
   return { run, performed, crashes };
 }
@@ -76,8 +102,8 @@ describe("attempts", () => {
     for (let [stopAt, crashed] = [0, true]; crashed; stopAt++) {
       const journal = memoryJournal();
       const crash = ({ append, when }: CrashPoint): boolean => append * 2 + (when === "after" ? 1 : 0) === stopAt;
-      crashed = (await simulate({ input, machine, seed: 1, journal, crash })).end.kind === "crashed";
-      const { output } = await simulate({ input, machine, seed: 1, journal });
+      crashed = (await play(machine, input, { journal, crash })).end.kind === "crashed";
+      const { output } = await play(machine, input, { journal, crash: () => false });
       expect({ stopAt, tasks: output?.tasks }).toMatchObject({
         stopAt,
         tasks: [

@@ -5,11 +5,12 @@ import type { Snapshot } from "xstate";
 import { simulatedHost } from "../../src/host/simulated.ts";
 import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
 import type { RunOutput } from "../../src/machines/run-events.ts";
+import { scriptedOutcome } from "../../src/testing/scripted-model.ts";
+import { simulatedPorts } from "../../src/testing/simulated-ports.ts";
 import { runInput, workers } from "../support/cast.ts";
 import { Player } from "../support/player.ts";
 import { plays } from "../support/plays.ts";
 import { diamond } from "../support/plans.ts";
-import { keyedPorts } from "../support/random-world.ts";
 
 const MOST_STEPS = 400;
 
@@ -43,7 +44,9 @@ describe("restored from any of its states", () => {
   });
 
   it("a run of the simulated host goes on without any host", async () => {
-    const ports = keyedPorts((key) => (key.startsWith("synthesis") ? "all is done" : `${key} is done`));
+    const ports = simulatedPorts({
+      model: ({ key, request }) => scriptedOutcome(key.startsWith("synthesis") ? "all is done" : `${key} is done`, request),
+    });
     const machine = createOrchestrator({ workers, ports });
     const saved: string[] = [];
     const choose = () => {

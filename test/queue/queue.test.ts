@@ -269,6 +269,27 @@ describe("losing a task", () => {
     expect(bench.start()).toEqual(["t1#1", "t2#1"]);
   });
 
+  it("gives what stays skipped the reason that still holds", () => {
+    // a and b -> c -> d; all are skipped because of a; when a is revived, b is what they are skipped for.
+    const bench = new Bench([{}, {}, { hard: [0, 1] }, { hard: [2] }]);
+    bench.start();
+    bench.fail(0);
+    bench.fail(1);
+    const reasons = () => bench.queue.tasks.map((task) => task.failure?.message ?? "");
+    expect(
+      reasons()
+        .slice(2)
+        .every((reason) => reason.includes("(t1)")),
+    ).toBe(true);
+    bench.revive(0);
+    expect(bench.statuses()).toEqual(["ready", "failed", "skipped", "skipped"]);
+    expect(
+      reasons()
+        .slice(2)
+        .every((reason) => reason.includes("(t2)")),
+    ).toBe(true);
+  });
+
   it("counts attempts on after a revival", () => {
     const bench = new Bench([{}]);
     bench.start();

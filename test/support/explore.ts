@@ -11,7 +11,7 @@ import type { RunInput } from "../../src/machines/run-state.ts";
 import { NO_SPEND } from "../../src/protocol/spend.ts";
 import type { Report } from "../../src/protocol/work.ts";
 import { workers } from "./cast.ts";
-import type { RunSnapshot } from "./simulate.ts";
+import type { RunSnapshot } from "../../src/testing/simulate/stage.ts";
 
 /** An event of the chart. */
 export type RunChartEvent = EventFromLogic<OrchestratorMachine>;

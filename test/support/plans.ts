@@ -1,4 +1,4 @@
-// Plans for the tests of the machines: by hand from a few words, and at random from a seed.
+// Plans for the tests of the machines: by hand from a few words.
 import { taskIdAt } from "../../src/core/ids.ts";
 import type { Json } from "../../src/core/json.ts";
 import type { Plan, Task, Tier } from "../../src/protocol/plan.ts";
@@ -44,16 +44,3 @@ export function planOf(shapes: Readonly<Record<string, TaskShape>>): Plan {
 
 /** a before b and c, both before d. */
 export const diamond = planOf({ a: {}, b: { needs: ["a"] }, c: { needs: ["a"] }, d: { needs: ["b", "c"] } });
-
-/** A random acyclic plan of 1 to `most` tasks over the workers given. */
-export function randomPlan(random: () => number, workers: readonly string[], most = 12): Plan {
-  const count = 1 + Math.floor(random() * most);
-  const shapes = Array.from({ length: count }, (_, at): readonly [string, TaskShape] => {
-    const before = Array.from({ length: at }, (_none, other) => `n${other}`);
-    const linked = before.filter(() => random() < 1.5 / Math.max(1, at));
-    const needs = linked.filter(() => random() < 0.8);
-    const worker = workers[Math.floor(random() * workers.length)] ?? "backend";
-    return [`n${at}`, { worker, needs, after: linked.filter((one) => !needs.includes(one)), optional: random() < 0.2 }];
-  });
-  return planOf(Object.fromEntries(shapes));
-}

@@ -1,0 +1,126 @@
+// A simulated run as data: plain JSON that can be kept, read, shrunk and played again.
+import { randomFrom } from "../../core/random.ts";
+import type { RunOptions } from "../../machines/run-state.ts";
+import { resolveBudget } from "../../protocol/budget.ts";
+import type { Budget, Limits } from "../../protocol/budget.ts";
+import type { Command } from "../../protocol/command.ts";
+import type { Plan } from "../../protocol/plan.ts";
+import type { WorkerCard } from "../../protocol/work.ts";
+import { defaultPermissions } from "../../tools/permissions.ts";
+import { randomPlan } from "./random-plan.ts";
+import type { Badness } from "./random-world.ts";
+import type { WorldScript } from "./world.ts";
+
+/** A command and when it comes, in virtual ms after the start. */
+export interface TimedCommand {
+  readonly afterMs: number;
+  readonly event: Command;
+}
+
+/** One experiment. The same case gives the same run, byte by byte. */
+export interface SimulatedCase {
+  /** Decides latencies, the order of results, what people answer, and what a random world does. */
+  readonly seed: number;
+  readonly mode: "auto" | "direct" | "orchestrate";
+  /** Null: the simulated model makes one. */
+  readonly plan: Plan | null;
+  /** What differs from the options that `orchestrate` would use. */
+  readonly options: Partial<RunOptions>;
+  readonly commands: readonly TimedCommand[];
+  /** How bad a random world is, or what a scripted one does. */
+  readonly world: Badness | { readonly script: WorldScript };
+}
+
+/** What random cases are made of. */
+export interface CaseSpace {
+  readonly workers: readonly WorkerCard[];
+  readonly plan: Plan | null;
+  readonly tasks: readonly [number, number];
+  readonly faults: Badness;
+  /** Most commands of one run. */
+  readonly commands: number;
+  /** The worst case of one turn in USD: budgets are some turns of it. Null: no budgets. */
+  readonly turnUsd: number | null;
+  /** What all cases have in common. */
+  readonly options: Partial<RunOptions>;
+}
+
+type Random = () => number;
+
+/** The case of a seed. */
+export function randomCase(seed: number, space: CaseSpace): SimulatedCase {
+  const random = randomFrom(seed);
+  const kind = random();
+  const planned = space.plan !== null || kind < 0.6;
+  const plan = planned ? (space.plan ?? randomPlan(random, space.workers, space.tasks)) : null;
+  return {
+    seed,
+    mode: planned || kind < 0.75 ? "orchestrate" : kind < 0.8 ? "direct" : "auto",
+    plan,
+    options: { ...randomOptions(random, space), ...space.options },
+    commands: randomCommands(random, space.commands, plan?.tasks.length ?? 8),
+    world: { ...space.faults, turns: random() * space.faults.turns, steps: random() * space.faults.steps },
+  };
+}
+
+function randomOptions(random: Random, { turnUsd, workers }: CaseSpace): Partial<RunOptions> {
+  return {
+    concurrency: 1 + Math.floor(random() * 6),
+    review: random() < 0.2,
+    asks: random() < 0.5 ? "wait" : "deny",
+    hasWorkspace: random() < 0.7,
+    budget: resolveBudget(turnUsd === null || random() < 0.4 ? {} : randomBudget(random, { turnUsd, workers })),
+    ...(random() < 0.5 ? { permissions: COMMANDS_ALLOWED } : {}),
+  };
+}
+
+/** Limits of any kind, from next to nothing to more than a run takes; most runs have one or two. */
+function randomBudget(
+  random: Random,
+  { turnUsd, workers }: { readonly turnUsd: number; readonly workers: readonly WorkerCard[] },
+): Budget {
+  const limits = (turns: number, share: number): Limits => ({
+    ...(random() < share && { usd: (0.2 + random() ** 2 * turns) * turnUsd }),
+    ...(random() < share && { tokens: Math.floor((0.2 + random() ** 2 * turns) * TURN_TOKENS) }),
+    ...(random() < share && { ms: 1 + Math.floor(random() ** 2 * turns * TURN_MS) }),
+  });
+  const { name } = workers[Math.floor(random() * workers.length)] ?? { name: "" };
+  return {
+    ...limits(30, 0.35),
+    ...(random() < 0.3 && { task: limits(10, 0.5) }),
+    ...(random() < 0.3 && { worker: { [name]: limits(10, 0.5) } }),
+  };
+}
+
+/** About the worst case of a turn in tokens, and how long one takes. */
+const TURN_TOKENS = 40_000;
+const TURN_MS = 2_000;
+
+const COMMANDS_ALLOWED: RunOptions["permissions"] = {
+  ...defaultPermissions,
+  allow: [...defaultPermissions.allow, "bash"],
+};
+
+function randomCommands(random: Random, most: number, tasks: number): readonly TimedCommand[] {
+  const count = random() < 0.5 ? 0 : Math.floor(random() * (most + 1));
+  return Array.from({ length: count }, () => ({
+    afterMs: Math.floor(random() ** 2 * 20_000),
+    event: randomCommand(random, `t${1 + Math.floor(random() * tasks)}`),
+  }));
+}
+
+function randomCommand(random: Random, task: string): Command {
+  const kinds: readonly Command[] = [
+    { type: "run.pause" },
+    { type: "run.resume" },
+    { type: "run.cancel", reason: "enough" },
+    { type: "run.tell", text: "hurry" },
+    { type: "run.tell", text: "slowly", task },
+    { type: "ask.answer", ask: "t1#1/1/call_1_0", decision: "approve" },
+    { type: "task.skip", task },
+    { type: "task.skip", task, reason: "not needed" },
+    { type: "task.retry", task },
+    { type: "task.retry", task: "t1" },
+  ];
+  return kinds[Math.floor(random() * kinds.length)] ?? { type: "run.pause" };
+}

@@ -1,0 +1,232 @@
+// Crashes at every moment: a run is stopped before each append to its journal, after it, and after each effect before its
+// result is known; taken up again, it must come to the same result, and nothing may be repeated silently.
+//   C1  What was seen before the crash is seen again: nothing is told of what was not recorded.
+//   C2  An effect whose result is recorded is not performed again.
+//   C3  An effect that is performed again was told that it may have run; a `once` effect is not performed again at all.
+import { FAILURE_CODES } from "../../core/failure.ts";
+import { stableStringify } from "../../core/json.ts";
+import type { Row } from "../../host/journal.ts";
+import { memoryJournal } from "../../host/memory-journal.ts";
+import type { RunOutput } from "../../machines/run-events.ts";
+import type { Performed } from "../simulated-ports.ts";
+import type { SimulatedCase } from "./case.ts";
+import { Auditor } from "./invariant.ts";
+import type { Broken, Invariant } from "./invariant.ts";
+import { invariants as shipped } from "./invariants.ts";
+import { scriptOf } from "./script.ts";
+import { casesOf } from "./simulate-runs.ts";
+import type { RandomRunOptions, Violation } from "./simulate-runs.ts";
+import { Stage } from "./stage.ts";
+import type { SimulatedRun } from "./stage.ts";
+
+/** Options of `crashSweep`. */
+export interface CrashSweepOptions extends RandomRunOptions {
+  /** How many random cases, without commands and budgets. @default 1, or all cases */
+  readonly runs?: number;
+  /**
+   * What must be the same as without a crash. Leave out what may depend on the order of results, for example after a
+   * command in the middle. @default outcome, answer, code of the failure, files, and each task's status and output
+   */
+  readonly result?: (output: RunOutput) => unknown;
+}
+
+/** A promise that a crash broke. */
+export interface CrashViolation extends Violation {
+  /** Where the run was stopped, counted over all moments of the run, and in words. */
+  readonly stop: number;
+  readonly moment: string;
+}
+
+/** What a crash sweep came to. */
+export interface CrashReport {
+  readonly cases: number;
+  /** Times that a run was stopped and taken up again, in all and by moment. */
+  readonly stops: number;
+  readonly moments: { readonly beforeCommit: number; readonly afterCommit: number; readonly beforeResult: number };
+  /** Effects in flight at a crash that were performed again, and told so. */
+  readonly performedAgain: number;
+  /** `once` effects in flight at a crash: not performed again, their answer says that it is unknown whether they ran. */
+  readonly inDoubt: number;
+  readonly violations: readonly CrashViolation[];
+}
+
+/**
+ * Stops each run at every moment, takes it up again over the same journal, and compares. Nothing of a crashed run goes
+ * on: what comes after the moment was never done. Throws QuatrainError for bad workers or policies.
+ */
+export async function crashSweep(options: CrashSweepOptions): Promise<CrashReport> {
+  const { result = resultOf, invariants = Object.values(shipped) } = options;
+  const stage = new Stage(options);
+  const faults = { codes: ORDERLY, ...options.faults };
+  const cases = casesOf({ ...options, faults }, stage, { runs: options.runs ?? 1, commands: 0, budgets: false });
+  const sweep = new Sweep(stage, { result, invariants });
+  for (const played of cases) await sweep.sweep(played);
+  return sweep.report;
+}
+
+/** Once the budget is used up nothing new starts: what has started by then depends on the order of results. */
+const ORDERLY = FAILURE_CODES.filter((code) => code !== "BudgetExceeded");
+
+/** What must be the same, where nothing else is said: no times, no money. */
+function resultOf({ outcome, answer, failure, files, tasks }: RunOutput): unknown {
+  const ends = tasks.map(({ id, status, output, files: changed }) => ({ id, status, output, files: changed }));
+  return { outcome, answer, failure: failure?.code ?? null, files, tasks: ends };
+}
+
+type MomentKind = keyof CrashReport["moments"];
+
+interface Rules {
+  readonly result: (output: RunOutput) => unknown;
+  readonly invariants: readonly Invariant[];
+}
+
+class Sweep {
+  readonly #stage: Stage;
+  readonly #rules: Rules;
+  readonly #violations: CrashViolation[] = [];
+  readonly #moments = { beforeCommit: 0, afterCommit: 0, beforeResult: 0 };
+  #cases = 0;
+  #performedAgain = 0;
+  #inDoubt = 0;
+
+  constructor(stage: Stage, rules: Rules) {
+    this.#stage = stage;
+    this.#rules = rules;
+  }
+
+  get report(): CrashReport {
+    const { beforeCommit, afterCommit, beforeResult } = this.#moments;
+    return {
+      cases: this.#cases,
+      stops: beforeCommit + afterCommit + beforeResult,
+      moments: this.#moments,
+      performedAgain: this.#performedAgain,
+      inDoubt: this.#inDoubt,
+      violations: this.#violations,
+    };
+  }
+
+  async sweep(played: SimulatedCase): Promise<void> {
+    this.#cases++;
+    const undisturbed = await this.#stage.play(played);
+    const expected = stableStringify(this.#essenceOf(undisturbed));
+    for (let stop = 0; await this.#stopAt(played, stop, expected); stop++);
+  }
+
+  #essenceOf({ end, output }: SimulatedRun): unknown {
+    return { end: end.kind, result: output ? this.#rules.result(output) : null };
+  }
+
+  /** False: the run ended before there was such a moment. */
+  async #stopAt(played: SimulatedCase, stop: number, expected: string): Promise<boolean> {
+    const journal = memoryJournal();
+    const life = new Life(stop);
+    const { crash, performing } = life;
+    const first = await this.#stage.play(played, { journal, crash, performing });
+    if (first.end.kind !== "crashed") return false;
+    this.#moments[life.kind]++;
+    const recorded = journal.read();
+    const after: Performed[] = [];
+    const auditor = new Auditor(this.#rules.invariants);
+    const second = await this.#stage.play(played, { journal, listener: auditor, performing: (one) => after.push(one) });
+    const found = [
+      ...auditor.verdict(second),
+      ...sameResult(expected, stableStringify(this.#essenceOf(second))),
+      ...seenAgain(first, second),
+      ...nothingRepeated({ before: life.performed, after, recorded }),
+    ];
+    this.#performedAgain += after.filter(({ lost }) => lost > 0).length;
+    this.#inDoubt += inDoubtOf(recorded, second.rows, life.performed);
+    for (const broken of found) this.#note(broken, { stop, moment: life.moment, run: second });
+    return true;
+  }
+
+  /** Of each case the first of a kind is kept. */
+  #note(
+    { invariant, message }: Broken,
+    at: { readonly stop: number; readonly moment: string; readonly run: SimulatedRun },
+  ): void {
+    const { stop, moment, run } = at;
+    if (this.#violations.some((known) => known.invariant === invariant && known.case === run.case)) return;
+    const script = `stopped ${moment}, and taken up again\n${scriptOf(run)}`;
+    this.#violations.push({ seed: run.case.seed, invariant, message, script, case: run.case, stop, moment });
+  }
+}
+
+/** The first life of a run, until its nth moment. */
+class Life {
+  readonly #stop: number;
+  readonly performed: Performed[] = [];
+  moment = "";
+  kind: MomentKind = "beforeCommit";
+  #moments = 0;
+  #isDead = false;
+
+  constructor(stop: number) {
+    this.#stop = stop;
+  }
+
+  readonly crash = ({ when, append, rows }: { when: "before" | "after"; append: number; rows: readonly Row[] }): boolean => {
+    const what = rows.map(({ kind, id = "" }) => `${kind} ${id}`.trim()).join(", ");
+    this.#pass(when === "before" ? "beforeCommit" : "afterCommit", `${when} append ${append} (${what})`);
+    return this.#isDead;
+  };
+
+  /** An effect was performed. What a dead process would perform after that is not done. */
+  readonly performing = (performed: Performed): void => {
+    if (this.#isDead) return;
+    this.performed.push(performed);
+    this.#pass("beforeResult", `after the effect ${performed.key}, before its result`);
+  };
+
+  #pass(kind: MomentKind, moment: string): void {
+    if (this.#isDead || this.#moments++ !== this.#stop) return;
+    this.#isDead = true;
+    this.kind = kind;
+    this.moment = moment;
+  }
+}
+
+function sameResult(expected: string, actual: string): readonly Broken[] {
+  return actual === expected ? [] : [{ invariant: "sameResult", message: `undisturbed ${expected}; taken up again ${actual}` }];
+}
+
+/** C1. */
+function seenAgain({ events: before }: SimulatedRun, { events: after }: SimulatedRun): readonly Broken[] {
+  const at = before.findIndex((event, place) => stableStringify(event) !== stableStringify(after[place] ?? null));
+  if (at < 0) return [];
+  const message = `event ${at + 1} was ${stableStringify(before[at])}; taken up again it is ${stableStringify(after[at] ?? null)}`;
+  return [{ invariant: "whatWasSeenStays", message }];
+}
+
+/** C2 and C3. */
+function nothingRepeated(lives: {
+  readonly before: readonly Performed[];
+  readonly after: readonly Performed[];
+  readonly recorded: readonly Row[];
+}): readonly Broken[] {
+  const { before, after, recorded } = lives;
+  const closed = new Set(recorded.flatMap(({ kind, key }) => (CLOSING.has(kind) && key !== undefined ? [key] : [])));
+  const done = new Set(before.map(nameOf));
+  const broken = (invariant: string, { effect, key }: Performed, how: string): Broken => ({
+    invariant,
+    message: `${effect} ${key} was performed again${how}`,
+  });
+  return after.flatMap((again) => {
+    if (!done.has(nameOf(again))) return [];
+    if (again.class === "once") return [broken("onceMeansOnce", again, ", and may only run once")];
+    if (closed.has(again.key)) return [broken("recordedIsDone", again, ", though its result was recorded")];
+    return again.lost === 0 ? [broken("repeatsAreTold", again, " without being told that it was in flight at the crash")] : [];
+  });
+}
+
+/** `once` effects that were in flight at the crash and have an answer all the same. */
+function inDoubtOf(recorded: readonly Row[], rows: readonly Row[], performed: readonly Performed[]): number {
+  const once = new Set(performed.flatMap((one) => (one.class === "once" ? [one.key] : [])));
+  const closings = rows.slice(recorded.length).filter(({ kind, key = "" }) => CLOSING.has(kind) && once.has(key));
+  return closings.length;
+}
+
+const CLOSING: ReadonlySet<string> = new Set(["result", "error", "cancelled"]);
+
+const nameOf = ({ effect, key }: Performed): string => `${effect} ${key}`;

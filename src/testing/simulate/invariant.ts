@@ -1,0 +1,82 @@
+// What must hold of every run, as data: a named predicate that is shown a run while it goes on and when it is over, and
+// says in words what is broken.
+import { messageOf } from "../../core/errors.ts";
+import type { RunEvent } from "../../protocol/run-event.ts";
+import type { RunListener, RunSnapshot, SimulatedRun } from "./stage.ts";
+
+/** What is wrong, in words; undefined when all is well. */
+export type Breach = string | undefined;
+
+/** Watches one run. */
+export interface RunWatch {
+  /** Sees every snapshot of the root, in order. */
+  readonly snapshot?: (snapshot: RunSnapshot) => Breach;
+  /** Sees every event the moment it is emitted. */
+  readonly event?: (event: RunEvent) => Breach;
+  /** Sees the whole run when it has come to its end, or to a stall. */
+  readonly end?: (run: SimulatedRun) => Breach;
+}
+
+/** A promise that is checked of every run. */
+export interface Invariant {
+  /** Unique in a list. */
+  readonly name: string;
+  /** Called for each run; what it returns may remember what it saw of that run. */
+  readonly watch: () => RunWatch;
+}
+
+/** A broken promise: the first thing of its kind in a run. */
+export interface Broken {
+  readonly invariant: string;
+  readonly message: string;
+}
+
+/** An invariant of every snapshot. */
+export const always = (name: string, broken: (snapshot: RunSnapshot) => Breach): Invariant => ({
+  name,
+  watch: () => ({ snapshot: broken }),
+});
+
+/** An invariant of a run that is over: of its events, rows, output and last snapshot. */
+export const atEnd = (name: string, broken: (run: SimulatedRun) => Breach): Invariant => ({
+  name,
+  watch: () => ({ end: broken }),
+});
+
+/** An invariant that remembers what it saw: `watch` is called for each run. */
+export const throughout = (name: string, watch: () => RunWatch): Invariant => ({ name, watch });
+
+/** Watches one run for many invariants; of each the first breach is kept. */
+export class Auditor implements RunListener {
+  readonly #watches: { readonly name: string; readonly watch: RunWatch }[];
+  readonly #broken = new Map<string, string>();
+
+  constructor(invariants: readonly Invariant[]) {
+    this.#watches = invariants.map(({ name, watch }) => ({ name, watch: watch() }));
+  }
+
+  snapshot(snapshot: RunSnapshot): void {
+    for (const { name, watch } of this.#watches) if (watch.snapshot) this.#note(name, () => watch.snapshot?.(snapshot));
+  }
+
+  event(event: RunEvent): void {
+    for (const { name, watch } of this.#watches) if (watch.event) this.#note(name, () => watch.event?.(event));
+  }
+
+  /** The run is over: all that it broke. */
+  verdict(run: SimulatedRun): readonly Broken[] {
+    for (const { name, watch } of this.#watches) if (watch.end) this.#note(name, () => watch.end?.(run));
+    return [...this.#broken].map(([invariant, message]) => ({ invariant, message }));
+  }
+
+  /** An invariant that throws must not break the run that it watches. */
+  #note(name: string, look: () => Breach): void {
+    if (this.#broken.has(name)) return;
+    try {
+      const breach = look();
+      if (breach !== undefined) this.#broken.set(name, breach);
+    } catch (error) {
+      this.#broken.set(name, `the invariant threw: ${messageOf(error)}`);
+    }
+  }
+}
