@@ -45,6 +45,7 @@ const BODIES: readonly RunEvent[] = [
   { type: "task.started", at: 1, task: "t1", attempt: 1, worker: "docs", model: "claude-sonnet-5-5", changes: [HOSTILE] },
   { type: "task.progressed", at: 1, task: "t1", attempt: 1, state: "working", note: HOSTILE },
   { type: "task.retrying", at: 1, task: "t1", attempt: 1, failure: why, changes: [HOSTILE], wakeAt: 5_001 },
+  { type: "task.reused", at: 1, task: "t1", from: "r-0", summary: HOSTILE, files: ["a"], savedUsd: 0.01 },
   { type: "task.finished", at: 1, task: "t1", attempt: 1, summary: HOSTILE, files: ["a"], usd: 0.01, durationMs: 5 },
   { type: "task.failed", at: 1, task: "t1", attempt: 1, failure: why },
   { type: "task.skipped", at: 1, task: "t1", failure: why },

@@ -47,7 +47,7 @@ export class RunAuditor {
 
   readonly hear = (event: RunEvent): void => {
     if (event.type === "task.started") this.#start(event.task);
-    else if (event.type === "task.finished") this.#settle(event.task, "finished");
+    else if (event.type === "task.finished" || event.type === "task.reused") this.#settle(event.task, "finished");
     else if (event.type === "task.failed") this.#settle(event.task, "failed");
     else if (event.type === "task.skipped") this.#settle(event.task, "skipped");
     else if (event.type === "task.retrying") this.#retry(event.task);
