@@ -97,8 +97,7 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>, hasPl
   const mode = oneOf("mode", given.mode ?? "auto", ["auto", "direct", "orchestrate"]);
   const review = given.review ?? false;
   if (typeof review !== "boolean") throw bad("review", review, "use true or false");
-  if (given.id !== undefined && !RUN_ID.test(given.id))
-    throw bad("id", given.id, "use letters, digits, dots, dashes and underscores, beginning with a letter or digit, 64 at most");
+  checkId(given.id);
   return {
     workers,
     workspace,
@@ -116,6 +115,12 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>, hasPl
       hasWorkspace: workspace !== null,
     },
   };
+}
+
+/** Checks the id of a new run. Throws QuatrainError "BadOption". */
+export function checkId(id: string | undefined): void {
+  if (id !== undefined && !RUN_ID.test(id))
+    throw bad("id", id, "use letters, digits, dots, dashes and underscores, beginning with a letter or digit, 64 at most");
 }
 
 /** Checks what a run and its resume have in common. Throws QuatrainError "BadOption". */
@@ -225,7 +230,8 @@ function checkCount(name: string, value: number, most: number): number {
   throw bad(name, value, `give a whole number from 1 to ${most}`);
 }
 
-function checkBudget(budget: { readonly usd: number } | undefined, inUse: readonly ModelChoice[]): number | null {
+/** Checks a budget; null for none. Throws QuatrainError "BadOption" or "UnpricedModel". */
+export function checkBudget(budget: { readonly usd: number } | undefined, inUse: readonly ModelChoice[]): number | null {
   if (budget === undefined) return null;
   if (!Number.isFinite(budget?.usd) || budget.usd <= 0)
     throw bad("budget.usd", budget?.usd, "give an amount above 0, or leave it out");

@@ -1,8 +1,9 @@
 // `quatrain resume`: takes a run up where it stopped; of an ended one it tells the result again, and applies it if wanted.
 import { NEVER } from "rxjs";
 import { QuatrainError } from "../../core/errors.ts";
-import { listRuns, openRun } from "../../run/open-run.ts";
-import type { RunSummary } from "../../run/open-run.ts";
+import { openRun } from "../../run/open-run.ts";
+import { listRuns } from "../../run/records.ts";
+import type { RunSummary } from "../../run/records.ts";
 import type { Answer } from "../../run/options.ts";
 import type { Ask } from "../../protocol/command.ts";
 import { openInspector } from "../inspector.ts";

@@ -1,5 +1,5 @@
 // `quatrain runs`: what is recorded.
-import { listRuns } from "../../run/open-run.ts";
+import { listRuns } from "../../run/records.ts";
 import type { Io } from "../io.ts";
 import { Printer } from "../printer.ts";
 import { placeOf } from "../settings.ts";
