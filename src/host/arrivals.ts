@@ -4,12 +4,15 @@ import { unreachable } from "../core/unreachable.ts";
 import type { Entry } from "./entry.ts";
 import type { InboxEntry, Row } from "./journal.ts";
 import type { MachineTimer } from "./machine-clock.ts";
-import type { EffectError, EffectOrphaned } from "./port.ts";
+import type { EffectError, EffectOrphaned, HostSlept } from "./port.ts";
 import type { RowDraft } from "./row-log.ts";
 import { copyOf, type Outcome } from "./values.ts";
 
-/** Something that can be delivered. An outcome of undefined closes an effect that never began. */
-export type Arrival =
+/** Something that can be delivered. */
+export type Arrival = Due | { readonly kind: "gap"; readonly ms: number };
+
+/** What becomes due on its own. An outcome of undefined closes an effect that never began. */
+export type Due =
   | { readonly kind: "outcome"; readonly entry: Entry; readonly outcome: Outcome | undefined; readonly performed: boolean }
   | { readonly kind: "part"; readonly entry: Entry; readonly value: Json }
   | { readonly kind: "timer"; readonly timer: MachineTimer }
@@ -20,6 +23,8 @@ export function rowOf(arrival: Arrival, isSet: (timer: MachineTimer) => boolean)
   switch (arrival.kind) {
     case "command":
       return { kind: "command", key: arrival.command.id, body: copyOf(arrival.command.event) };
+    case "gap":
+      return { kind: "gap", body: { ms: arrival.ms } };
     case "timer": {
       const { timer } = arrival;
       return isSet(timer) ? { kind: "timer", key: String(timer.number), cause: timer.cause, body: null } : undefined;
@@ -53,9 +58,18 @@ export function orphanOf(entry: Entry, row: Row): EffectOrphaned {
   };
 }
 
+/** The event for the root that a gap row is. */
+export function sleptOf(row: Row): HostSlept {
+  return { type: "host.slept", ms: (row.body as unknown as GapBody).ms, at: row.at };
+}
+
 /** The EffectError of an error row. */
 export function errorOf(row: Row): EffectError {
   return { ...(row.body as unknown as ErrorBody), at: row.at };
+}
+
+interface GapBody {
+  readonly ms: number;
 }
 
 type ErrorBody = Omit<EffectError, "at">;

@@ -15,12 +15,12 @@ type Root = Actor<AnyActorLogic>;
 
 /** Makes the actor options. Throws as `Host.attach` says. */
 export function attachTree<I>(runtime: Runtime, journal: Journal, options: AttachOptions<I>): AttachedOptions<I> {
-  const recorded = journal.read();
-  const known = recorded[0] ? headOf(recorded[0]) : undefined;
+  const first = firstOf(journal.read());
+  const known = first && headOf(first);
   const input = known ? recordedInput(known, options.input) : freshInput(journal, options.input);
   const versions = { ...(options.versions ?? known?.versions) };
   if (known) checkVersions(known.versions, versions);
-  const watch = new TreeWatch(runtime, recorded, {
+  const watch = new TreeWatch(runtime, first, {
     format: JOURNAL_FORMAT,
     machine: known?.machine ?? "",
     versions,
@@ -33,15 +33,15 @@ export function attachTree<I>(runtime: Runtime, journal: Journal, options: Attac
 /** Follows one tree from its first inspection event on. */
 class TreeWatch {
   readonly #runtime: Runtime;
-  readonly #recorded: readonly Row[];
+  readonly #first: Row | undefined;
   readonly #head: HeadBody;
   #root: Root | undefined;
   /** Events given to the root inside `start()` and not yet answered by its snapshot. */
   #open = 0;
 
-  constructor(runtime: Runtime, recorded: readonly Row[], head: HeadBody) {
+  constructor(runtime: Runtime, first: Row | undefined, head: HeadBody) {
     this.#runtime = runtime;
-    this.#recorded = recorded;
+    this.#first = first;
     this.#head = head;
   }
 
@@ -59,7 +59,7 @@ class TreeWatch {
   #adopt(event: InspectionEvent): void {
     const root = event.actorRef as Root;
     const machine = nameOf(root.logic);
-    if (this.#recorded.length > 0 && this.#head.machine !== machine) {
+    if (this.#first && this.#head.machine !== machine) {
       throw new HostError(
         "VersionMismatch",
         `This journal was written by machine "${this.#head.machine}", not by "${machine}". Give createActor the machine that began the run.`,
@@ -67,7 +67,7 @@ class TreeWatch {
     }
     this.#root = root;
     registry.bind(root.system, this.#runtime);
-    this.#runtime.adopt(root, { body: { ...this.#head, machine }, recorded: this.#recorded });
+    this.#runtime.adopt(root, { body: { ...this.#head, machine }, first: this.#first });
     // An observer with an error handler keeps XState from throwing globally: the end is told by `settled()`.
     const look = (): void => this.#runtime.look();
     root.subscribe({ error: look, complete: look });
@@ -151,6 +151,13 @@ function checkVersions(recorded: Readonly<Record<string, string>>, given: Readon
       `The run was begun with ${name} ${recorded[name] ?? "(none)"}, now it is ${given[name] ?? "(none)"}. Resume with the version that began it, or fork the run.`,
     );
   }
+}
+
+/** The first row, after a look at all: a journal that is damaged anywhere is refused before the tree starts. */
+function firstOf(rows: Iterable<Row>): Row | undefined {
+  let first: Row | undefined;
+  for (const row of rows) first ??= row;
+  return first;
 }
 
 function headOf(row: Row): HeadBody {

@@ -22,6 +22,12 @@ export function systemClock(): HostClock {
       if (typeof wait === "object" && wait !== null && "handle" in wait)
         clearTimeout(wait.handle as ReturnType<typeof setTimeout>);
     },
+    everySecond(fn) {
+      const handle = setInterval(fn, 1_000);
+      // Browsers have numbers here, and no process to keep alive.
+      if (typeof handle === "object") handle.unref();
+      return () => clearInterval(handle);
+    },
   };
 }
 

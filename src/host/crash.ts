@@ -22,6 +22,7 @@ export function crashing(journal: Journal, crash: (point: CrashPoint) => boolean
   };
   return {
     durable: journal.durable,
+    aliveAt: journal.aliveAt,
     read: () => journal.read(),
     append(rows) {
       const append = count++;

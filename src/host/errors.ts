@@ -12,6 +12,7 @@ export type HostErrorCode =
   | "MissingKey"
   | "NoSqlite"
   | "NotJson"
+  | "ReadOnly"
   | "ReservedEvent"
   | "StoreCorrupt"
   | "StoreFailed"

@@ -80,7 +80,7 @@ export class RunHost implements Host {
 export function putCommand(journal: Pick<Journal, "putInbox">, event: Command, id?: string): boolean {
   const found = notJson(event, "command");
   if (found) throw new HostError("NotJson", `The command is not plain JSON: ${found}. Send plain data.`);
-  if (/^(xstate|effect)\./.test(event.type)) {
+  if (/^(xstate|effect|host)\./.test(event.type)) {
     throw new HostError(
       "ReservedEvent",
       `"${event.type}" is an event of the host itself. Give the command a type that begins otherwise.`,

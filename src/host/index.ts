@@ -3,6 +3,7 @@
 // Hosts
 export { memoryHost, type MemoryHostOptions } from "./memory.ts";
 export { type Inbox, listRuns, openInbox, readRows, type RunInfo, sqliteHost, type SqliteHostOptions } from "./sqlite.ts";
+export { replayHost, type ReplayHostOptions } from "./replay-host.ts";
 export { simulatedHost, type SimulatedEnd, type SimulatedHost, type SimulatedHostOptions } from "./simulated.ts";
 export type { CrashPoint } from "./crash.ts";
 export type { Deliverable, SimulatedEffect } from "./pool.ts";
@@ -20,6 +21,7 @@ export type {
   EffectPart,
   EffectSchema,
   EffectSpec,
+  HostSlept,
   Settled,
 } from "./port.ts";
 

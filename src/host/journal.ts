@@ -2,8 +2,11 @@
 import type { Json } from "../core/json.ts";
 import type { Command } from "./port.ts";
 
-/** What a row records. `intent`: an effect is about to be performed; `head`: row 1 of every run. */
-export type RowKind = "head" | "intent" | "part" | "result" | "error" | "cancelled" | "command" | "timer";
+/**
+ * What a row records. `intent`: an effect is about to be performed; `head`: row 1 of every run; `gap`: time has passed
+ * without the run.
+ */
+export type RowKind = "head" | "intent" | "part" | "result" | "error" | "cancelled" | "command" | "timer" | "gap";
 
 /** One row. `at` is wall-clock ms and never falls from one row to the next. */
 export interface Row {
@@ -17,7 +20,7 @@ export interface Row {
   /** Sequence of the delivery that started the effect or set the timer. */
   readonly cause?: number;
   readonly at: number;
-  /** head: HeadBody; result and part: the value; error: code, message, retryable; cancelled: CancelledBody; command: the event. */
+  /** head: HeadBody; result and part: the value; error: code, message, retryable; cancelled: CancelledBody; command: the event; gap: `{ ms }`. */
   readonly body: Json;
   /** Digest of the effect's name and input; on the closing row where an effect has no intent row. */
   readonly digest?: string;
@@ -44,7 +47,10 @@ export interface InboxEntry {
 export interface Journal {
   /** False: rows are dropped, nothing can be resumed, and foreign asynchronous work is allowed. */
   readonly durable: boolean;
-  read(): readonly Row[];
+  /** Wall-clock ms at which an owner of the run was last seen alive before this one. @default the time of the last row */
+  readonly aliveAt?: number | undefined;
+  /** All rows in order, one at a time; may be asked again. */
+  read(): Iterable<Row>;
   /** One transaction, durable on return. Takes the inbox entries named by command rows out of the inbox. */
   append(rows: readonly Row[]): void;
   /** Durable on return. Without an id the journal makes one. False: the id is known already and nothing was added. */
@@ -57,5 +63,5 @@ export interface Journal {
   close(): void;
 }
 
-/** Version of the row format this code writes and reads. */
+/** Version of the row format this code writes and reads. Kinds may be added to a format: `gap` came after the others. */
 export const JOURNAL_FORMAT = 1;

@@ -3,7 +3,8 @@
 //   L2  An owner that finds another epoch stops: it writes nothing more.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { HostError } from "./errors.ts";
-import { builtin, transaction } from "./sqlite-file.ts";
+import { isDead } from "./owner.ts";
+import { transaction } from "./sqlite-file.ts";
 
 /** What a lease is about. */
 export interface LeaseOptions {
@@ -18,6 +19,8 @@ export interface LeaseOptions {
 /** A held lease. */
 export class Lease {
   readonly epoch: number;
+  /** Wall-clock ms at which the owner before was last seen alive; undefined when there was none. */
+  readonly aliveAt: number | undefined;
   readonly #options: LeaseOptions;
   readonly #renew: StatementSync;
   readonly #release: StatementSync;
@@ -25,9 +28,9 @@ export class Lease {
   /** Takes the lease of a run. Throws HostError `LeaseHeld`. */
   constructor(database: DatabaseSync, options: LeaseOptions) {
     this.#options = options;
-    this.epoch = transaction(database, () => take(database, options));
+    ({ epoch: this.epoch, aliveAt: this.aliveAt } = transaction(database, () => take(database, options)));
     this.#renew = database.prepare("UPDATE host_leases SET until = ? WHERE run = ? AND epoch = ?");
-    this.#release = database.prepare("UPDATE host_leases SET until = 0 WHERE run = ? AND epoch = ?");
+    this.#release = database.prepare("UPDATE host_leases SET owner = '', until = ? WHERE run = ? AND epoch = ?");
   }
 
   /** Holds on for another term. Throws HostError `LeaseLost` (L2). */
@@ -37,7 +40,7 @@ export class Lease {
   }
 
   release(): void {
-    this.#release.run(this.#options.run, this.epoch);
+    this.#release.run(this.#options.now(), this.#options.run, this.epoch);
   }
 }
 
@@ -49,17 +52,12 @@ export function leaseLost(run: string): HostError {
   );
 }
 
-/** This process, as `host:pid:start`. */
-export function ownerOfThisProcess(): string {
-  return `${builtin("node:os").hostname()}:${process.pid}:${Math.round(performance.timeOrigin)}`;
-}
-
-/** L1; inside a transaction. */
-function take(database: DatabaseSync, { run, owner, leaseMs, now }: LeaseOptions): number {
+/** L1; inside a transaction. A lease that was given back has no owner. */
+function take(database: DatabaseSync, { run, owner, leaseMs, now }: LeaseOptions): Pick<Lease, "epoch" | "aliveAt"> {
   const held = database.prepare("SELECT owner, epoch, until FROM host_leases WHERE run = ?").get(run);
   const until = Number(held?.["until"] ?? 0);
   const holder = String(held?.["owner"] ?? "");
-  if (until > now() && !isDead(holder)) {
+  if (until > now() && holder !== "" && !isDead(holder)) {
     throw new HostError(
       "LeaseHeld",
       `Run "${run}" is owned by ${holder} until ${new Date(until).toISOString()}. Wait, stop that process, or send the run a command with openInbox().`,
@@ -67,18 +65,5 @@ function take(database: DatabaseSync, { run, owner, leaseMs, now }: LeaseOptions
   }
   const epoch = Number(held?.["epoch"] ?? 0) + 1;
   database.prepare("INSERT OR REPLACE INTO host_leases VALUES (?, ?, ?, ?)").run(run, owner, epoch, now() + leaseMs);
-  return epoch;
-}
-
-/** True for an owner `host:pid:start` on this machine whose process is gone. Other owners count as alive. */
-function isDead(owner: string): boolean {
-  const [, host, pid, start] = /^(.+):(\d+):(\d+)$/.exec(owner) ?? [];
-  if (host !== builtin("node:os").hostname()) return false;
-  if (Number(pid) === process.pid) return start !== String(Math.round(performance.timeOrigin));
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ESRCH";
-  }
+  return { epoch, aliveAt: held && Math.min(until, now()) };
 }

@@ -1,6 +1,8 @@
 // The driver of real time: steps a runtime in microtasks and keeps one timer of the clock for the whole heap.
 //   D1  Everything that arrived in one microtask turn goes into one step, so into one append.
 //   D2  At most one timer of the clock is set, and none after the end.
+//   D3  A jump of the clock is told before anything that it made due, and nothing due waits longer than to the next tick:
+//       timers of JavaScript stand still while a machine sleeps.
 import type { AnyActorRef } from "xstate";
 import { heapClock, MAX_WAIT_MS, systemClock } from "./clocks.ts";
 import { rootOf } from "./entry.ts";
@@ -24,6 +26,8 @@ export interface LiveOptions {
   readonly journal: Journal;
   readonly clock: HostClock;
   readonly strict: boolean;
+  /** See RuntimeOptions. @default false */
+  readonly rests?: boolean;
 }
 
 /** A runtime that runs by itself. */
@@ -46,21 +50,28 @@ class Driver implements Live {
   #scheduled = false;
   #running = false;
   #armed: { readonly at: number; readonly handle: unknown } | undefined;
+  readonly #ticks: boolean;
+  /** Wall-clock ms when the driver last looked; undefined where the clock doesn't tick. */
+  #seenAt: number | undefined;
+  #stopTicking: (() => void) | undefined;
   #idle: (() => void)[] = [];
 
-  constructor({ journal, clock, strict }: LiveOptions) {
+  constructor({ journal, clock, strict, rests = false }: LiveOptions) {
     this.#base = clock;
     this.clock = heapClock(this.#timers, () => clock.now(), this.#wake);
     this.runtime = new Runtime({
       journal,
       strict,
+      rests,
       timers: this.#timers,
       now: () => clock.now(),
       clock: this.clock,
       wake: this.#wake,
     });
+    this.#ticks = strict && !rests;
     this.runtime.onEnd(() => {
       this.#disarm();
+      this.#stopTicking?.();
       this.#tellIdle();
     });
   }
@@ -75,12 +86,13 @@ class Driver implements Live {
   readonly #wake = (): void => {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    if (!this.#running) queueMicrotask(this.#tick);
+    if (!this.#running) queueMicrotask(this.#turn);
   };
 
-  readonly #tick = (): void => {
+  readonly #turn = (): void => {
     this.#running = true;
     try {
+      this.#lookAtClock();
       do {
         this.#scheduled = false;
         this.#fireDue();
@@ -91,6 +103,8 @@ class Driver implements Live {
       this.#running = false;
       this.#scheduled = false;
     }
+    // A turn that took long is no gap.
+    if (this.#seenAt !== undefined) this.#seenAt = this.#base.now();
     this.#arm();
     this.#tellIdle();
   };
@@ -103,6 +117,21 @@ class Driver implements Live {
     if (this.#idle.length === 0 || !this.#isIdle) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
+
+  /** D3; from the first turn on. */
+  #lookAtClock(): void {
+    if (!this.#ticks || this.runtime.ended) return;
+    const now = this.#base.now();
+    if (this.#seenAt !== undefined) this.runtime.jumped(now - this.#seenAt);
+    else this.#stopTicking = this.#base.everySecond?.(this.#tick);
+    if (this.#stopTicking) this.#seenAt = now;
+  }
+
+  readonly #tick = (): void => {
+    const dueAt = this.#timers.nextDueAt() ?? Number.POSITIVE_INFINITY;
+    this.#lookAtClock();
+    if (dueAt <= this.#base.now()) this.#wake();
+  };
 
   #fireDue(): void {
     const now = this.#base.now();

@@ -1,10 +1,12 @@
 // Journals in memory. Rows are kept as text, so that a host can't share objects with what it has recorded.
+import { HostError } from "./errors.ts";
 import type { InboxEntry, Journal, Row } from "./journal.ts";
 
 /** A journal in memory that outlives its host, for tests and simulations. Two hosts must not use it at once. */
 export interface MemoryJournal extends Journal {
   /** The rows as they would be stored, one JSON text each. */
   readonly lines: readonly string[];
+  read(): readonly Row[];
 }
 
 /** A durable journal in memory. */
@@ -29,6 +31,17 @@ export function memoryJournal(): MemoryJournal {
 export function volatileJournal(): Journal {
   const inbox = inboxInMemory();
   return { ...inbox, durable: false, read: () => [], append: (rows) => inbox.take(rows), end() {}, close() {} };
+}
+
+/** A journal of rows that were recorded elsewhere: whoever writes to it gets HostError `ReadOnly`. */
+export function recordedJournal(rows: readonly Row[]): Journal {
+  const refuse = (): never => {
+    throw new HostError(
+      "ReadOnly",
+      "This is a replay of recorded rows, which takes no commands. Resume or fork the run instead.",
+    );
+  };
+  return { durable: true, read: () => rows, append: refuse, putInbox: refuse, inbox: () => [], end() {}, close() {} };
 }
 
 function inboxInMemory(): Pick<Journal, "putInbox" | "inbox"> & { take(rows: readonly Row[]): void } {

@@ -1,5 +1,5 @@
 // Calls perform functions and turns what they return, throw or send as parts into arrivals.
-import type { Arrival } from "./arrivals.ts";
+import type { Due } from "./arrivals.ts";
 import type { Entry } from "./entry.ts";
 import type { EffectContext, HostClock } from "./port.ts";
 import type { Timers } from "./timers.ts";
@@ -13,7 +13,7 @@ export interface PerformerOptions {
   readonly onBegin?: (entry: Entry) => HostClock;
   readonly onPromise?: (entry: Entry, settled: Promise<void>) => void;
   /** `fired`: a timer is due. */
-  readonly arrive: (arrival: Arrival, fired: boolean) => void;
+  readonly arrive: (arrival: Due, fired: boolean) => void;
 }
 
 /** The effects of one run that are being performed. */

@@ -1,5 +1,5 @@
 // What a simulated run has in the air: outcomes with their due times, and performs that are still computing.
-import type { Arrival } from "./arrivals.ts";
+import type { Due } from "./arrivals.ts";
 import type { Entry } from "./entry.ts";
 import type { InboxEntry } from "./journal.ts";
 import type { EffectInput, HostClock } from "./port.ts";
@@ -26,7 +26,7 @@ export interface Deliverable {
 /** A deliverable and what it stands for. */
 export interface Candidate {
   readonly deliverable: Deliverable;
-  readonly arrival: Arrival;
+  readonly arrival: Due;
 }
 
 /** One perform: when its outcome is due, its place in the order of beginnings, and its waits on the clock. */
@@ -37,7 +37,7 @@ interface Flight {
 }
 
 interface Pooled {
-  readonly arrival: Arrival;
+  readonly arrival: Due;
   dueAt: number;
   readonly order: number;
 }
@@ -98,7 +98,7 @@ export class Pool {
     }
   }
 
-  add(arrival: Arrival, fired: boolean): void {
+  add(arrival: Due, fired: boolean): void {
     const now = this.#clock.now();
     const flight = arrival.kind === "outcome" || arrival.kind === "part" ? this.#flights.get(arrival.entry) : undefined;
     const isOutcome = arrival.kind === "outcome" && !fired;
@@ -139,18 +139,18 @@ export class Pool {
 
   commands(inbox: readonly InboxEntry[], now: number): readonly Candidate[] {
     return inbox.map((command) => {
-      const arrival: Arrival = { kind: "command", command };
+      const arrival: Due = { kind: "command", command };
       return { arrival, deliverable: describe(arrival, now) };
     });
   }
 
-  take(candidate: Candidate): Arrival {
+  take(candidate: Candidate): Due {
     this.#pooled = this.#pooled.filter(({ arrival }) => arrival !== candidate.arrival);
     return candidate.arrival;
   }
 }
 
-function describe(arrival: Arrival, dueAt: number): Deliverable {
+function describe(arrival: Due, dueAt: number): Deliverable {
   if (arrival.kind === "timer") return { kind: "timer", id: String(arrival.timer.number), dueAt };
   if (arrival.kind === "command") return { kind: "command", id: arrival.command.id, name: arrival.command.event.type, dueAt };
   const { entry } = arrival;

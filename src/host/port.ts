@@ -47,6 +47,17 @@ export interface EffectOrphaned {
   readonly at: number;
 }
 
+/**
+ * What the root gets when time has passed without the run: its machine slept (a gap in the clock above 30 s), or nobody
+ * had the run open. It comes before what became due meanwhile. A machine that doesn't know it ignores it.
+ */
+export interface HostSlept {
+  readonly type: "host.slept";
+  /** How long, in ms: what durations are to be extended by. */
+  readonly ms: number;
+  readonly at: number;
+}
+
 /** What the parent of an effect gets for each `context.part(value)`. */
 export interface EffectPart {
   readonly type: "effect.part";
@@ -61,6 +72,11 @@ export interface HostClock {
   now(): number;
   setTimeout(fn: () => void, ms: number): unknown;
   clearTimeout(handle: unknown): void;
+  /**
+   * Calls back about once a second, without keeping the process alive, until the returned function is called. By it a
+   * host finds out that its machine slept. @default absent: gaps are noticed on resume only
+   */
+  everySecond?(fn: () => void): () => void;
 }
 
 /** What a perform function gets beside its input. */
@@ -139,7 +155,7 @@ export interface AttachedOptions<I> {
   readonly inspect: (event: InspectionEvent) => void;
 }
 
-/** An event for the root, sent from outside. Plain JSON; types that begin with `xstate.` or `effect.` are refused. */
+/** An event for the root, sent from outside. Plain JSON; types that begin with `xstate.`, `effect.` or `host.` are refused. */
 export type Command = AnyEventObject;
 
 /** Options of `send`. */

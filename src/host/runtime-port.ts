@@ -1,6 +1,6 @@
 // What a runtime needs and offers, as types: between effect actors, runtimes and their drivers.
 import type { AnyActorRef } from "xstate";
-import type { Arrival } from "./arrivals.ts";
+import type { Due } from "./arrivals.ts";
 import type { Entry, StartedEffect } from "./entry.ts";
 import type { HeadBody, Journal, Row } from "./journal.ts";
 import type { HostClock } from "./port.ts";
@@ -22,8 +22,10 @@ export interface RuntimeOptions {
   readonly wake: () => void;
   /** True: broken rules end the run (hosts). False: they only throw (no host at all). */
   readonly strict: boolean;
+  /** True: it replays its journal and then rests: it delivers, writes and performs nothing of its own. @default false */
+  readonly rests?: boolean;
   /** Keeps an arrival until the driver gives it to `enqueue`. `fired`: it is a timer that is due. @default enqueued at once */
-  readonly arrive?: (arrival: Arrival, fired: boolean) => void;
+  readonly arrive?: (arrival: Due, fired: boolean) => void;
   /** An effect that is being performed, or whose outcome the driver keeps, was stopped. */
   readonly onStopped?: (entry: Entry) => void;
   /** A perform begins; returns the clock for it. @default clock */
@@ -35,5 +37,6 @@ export interface RuntimeOptions {
 /** What `attach` found out about the run. */
 export interface RunHead {
   readonly body: HeadBody;
-  readonly recorded: readonly Row[];
+  /** Row 1, where there is one: the journal is replayed. */
+  readonly first: Row | undefined;
 }

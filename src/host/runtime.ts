@@ -5,7 +5,7 @@
 //   R3  Perform functions are never called inside a delivery.
 //   R4  After the end nothing is written, delivered, begun or waited for.
 import type { AnyActorRef } from "xstate";
-import { type Arrival, intentRow, rowOf } from "./arrivals.ts";
+import { type Arrival, type Due, intentRow, rowOf } from "./arrivals.ts";
 import { Closer } from "./closer.ts";
 import type { StartedEffect } from "./entry.ts";
 import { HostError } from "./errors.ts";
@@ -21,6 +21,9 @@ import type { EffectHost, RunHead, RuntimeOptions } from "./runtime-port.ts";
 import { Tree } from "./tree.ts";
 import { failure, thrownOutcome } from "./values.ts";
 
+/** Shorter stretches without the run are not told: a busy machine and a quick restart are no gap. */
+const GAP_MS = 30_000;
+
 /** Journal, delivery and effects of one actor tree. */
 export class Runtime implements EffectHost {
   readonly machineClock: MachineClock;
@@ -33,7 +36,7 @@ export class Runtime implements EffectHost {
   readonly #log: RowLog;
   #head: RunHead | undefined;
   #queue: Arrival[] = [];
-  #phase: "new" | "replaying" | "live" = "new";
+  #phase: "new" | "replaying" | "live" | "resting" = "new";
   #delivering = false;
   #mustRecover = false;
   #hasMail = false;
@@ -81,9 +84,9 @@ export class Runtime implements EffectHost {
     return this.#options.journal.durable;
   }
 
-  /** Also true before the first step of a run that has rows. */
+  /** Also true before the first step of a run that has rows, and for ever where it rests. */
   get replaying(): boolean {
-    return this.#phase === "replaying" || (this.#phase === "new" && (this.#head?.recorded.length ?? 0) > 0);
+    return this.#phase === "new" ? this.#head?.first !== undefined : this.#phase !== "live";
   }
 
   get seq(): number {
@@ -101,7 +104,8 @@ export class Runtime implements EffectHost {
 
   /** True when nothing is deliverable and nothing but timers is being performed. */
   get isIdle(): boolean {
-    return this.#ended !== undefined || (this.#phase === "live" && this.#queue.length === 0 && this.#performer.count === 0);
+    if (this.#ended !== undefined || this.#phase === "resting") return true;
+    return this.#phase === "live" && this.#queue.length === 0 && this.#performer.count === 0;
   }
 
   /** Names the tree's root; the first step comes after its start. */
@@ -112,8 +116,7 @@ export class Runtime implements EffectHost {
 
   /** The root is starting: time of the first delivery. */
   begin(): void {
-    const recorded = this.#head?.recorded[0];
-    this.#at = recorded ? recorded.at : this.#log.stamp();
+    this.#at = this.#head?.first?.at ?? this.#log.stamp();
     this.#options.wake();
   }
 
@@ -153,6 +156,13 @@ export class Runtime implements EffectHost {
     this.#options.wake();
   }
 
+  /** The clock has jumped by `ms` while the run was live: told before anything that became due meanwhile. */
+  jumped(ms: number): void {
+    if (ms <= GAP_MS || this.#ended || this.#phase !== "live" || this.#tree.status !== "active") return;
+    this.#queue.unshift({ kind: "gap", ms });
+    this.#options.wake();
+  }
+
   /** The inbox has a new command. */
   mail(): void {
     this.#hasMail = true;
@@ -170,6 +180,10 @@ export class Runtime implements EffectHost {
     this.starting = false;
     this.#throwFatal();
     if (this.#phase === "new") this.#open();
+    if (this.#phase === "resting") {
+      this.#settledRoot();
+      return false;
+    }
     if (this.#hasMail) this.#pullInbox();
     this.#deliverQueue();
     if (this.#mustRecover) this.#recover();
@@ -188,7 +202,7 @@ export class Runtime implements EffectHost {
   /** Lets running performs come to their end, begins nothing more. */
   drain(): void {
     this.#closing = true;
-    if (this.#phase === "new") this.finish({ kind: "closed" });
+    if (this.#phase === "new" || this.#phase === "resting") this.finish({ kind: "closed" });
     else this.#options.wake();
   }
 
@@ -212,18 +226,26 @@ export class Runtime implements EffectHost {
 
   /** Head row of a new run, or the replay of an old one. */
   #open(): void {
-    const recorded = this.#head?.recorded ?? [];
-    if (recorded.length === 0) {
+    if (!this.#head?.first) {
       this.#phase = "live";
       for (const row of this.#log.commit([{ kind: "head", body: this.#head?.body ?? null }], this.#at)) this.#deliver(row);
     } else {
       this.#phase = "replaying";
-      for (const row of recorded) this.#replay(row);
-      this.#phase = "live";
+      for (const row of this.#options.journal.read()) this.#replay(row);
+      this.#phase = this.#options.rests === true ? "resting" : "live";
+      if (this.#phase === "resting") return;
       this.machineClock.arm();
       this.#mustRecover = true;
+      this.#tellAbsence();
     }
     this.#hasMail = true;
+  }
+
+  /** Nobody had the run open since its last row, or since its last owner was seen alive. */
+  #tellAbsence(): void {
+    const { journal, now } = this.#options;
+    const ms = now() - Math.max(this.#at, journal.aliveAt ?? this.#at);
+    if (ms > GAP_MS && this.#tree.status === "active") this.#queue.unshift({ kind: "gap", ms });
   }
 
   #replay(row: Row): void {
@@ -293,7 +315,7 @@ export class Runtime implements EffectHost {
     for (const entry of taken) this.#performer.begin(entry);
   }
 
-  #arrive(arrival: Arrival, fired: boolean): void {
+  #arrive(arrival: Due, fired: boolean): void {
     if (this.#ended) return;
     if (this.#options.arrive) this.#options.arrive(arrival, fired);
     else this.enqueue(arrival);

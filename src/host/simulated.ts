@@ -43,6 +43,11 @@ export interface SimulatedHost extends Host {
   readonly journal: Journal;
   /** Runs until the end, a crash, or until nothing is left to come. */
   run(): Promise<SimulatedEnd>;
+  /**
+   * The machine sleeps for `ms`: the wall clock jumps and nothing happens meanwhile. Above 30 s the run is told, by the
+   * event `host.slept`. To sleep in the middle of a run, call it from `clock.setTimeout`.
+   */
+  sleep(ms: number): void;
   /** `at`: virtual ms at which the command is sent. @default now */
   send(command: Command, options?: SendOptions & { readonly at?: number }): void;
 }
@@ -74,7 +79,7 @@ class Simulation extends RunHost implements SimulatedHost {
 
   constructor(options: SimulatedHostOptions & { readonly journal: Journal }, journal: Journal) {
     const random = randomFrom(options.seed ?? 1);
-    const time = new Time(Math.max(options.startAt ?? Date.UTC(2026, 0), journal.read().at(-1)?.at ?? 0));
+    const time = new Time(Math.max(options.startAt ?? Date.UTC(2026, 0), lastAt(journal)));
     const timers = new Timers();
     const clock = heapClock(timers, () => time.now);
     const pool = new Pool(clock, (effect) => (options.latency ?? logNormal)(effect, random));
@@ -112,6 +117,11 @@ class Simulation extends RunHost implements SimulatedHost {
   /** Without grace: time stands still outside `run()`. */
   override async close(): Promise<void> {
     await super.close();
+  }
+
+  sleep(ms: number): void {
+    this.#time.now += Math.max(0, ms);
+    this.#simulated.jumped(ms);
   }
 
   async run(): Promise<SimulatedEnd> {
@@ -176,6 +186,12 @@ class Simulation extends RunHost implements SimulatedHost {
       this.#waitingForIdle.push(resolve);
     });
   }
+}
+
+function lastAt(journal: Journal): number {
+  let last = 0;
+  for (const { at } of journal.read()) last = at;
+  return last;
 }
 
 /** Around 200 ms, a few of them seconds. */

@@ -65,8 +65,13 @@ export function guarded<T>(file: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw HostError.is(error) ? error : storeError(file, error);
+    throw hostErrorOf(file, error);
   }
+}
+
+/** What SQLite throws as HostError; a HostError as it is. */
+export function hostErrorOf(file: string, error: unknown): HostError {
+  return HostError.is(error) ? error : storeError(file, error);
 }
 
 /** Runs work in one transaction that takes the write lock at once. */

@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { HeadBody, InboxEntry, Journal, Row } from "./journal.ts";
 import { type Lease, leaseLost } from "./lease.ts";
 import type { Command } from "./port.ts";
-import { guarded, transaction } from "./sqlite-file.ts";
+import { guarded, hostErrorOf, transaction } from "./sqlite-file.ts";
 import { InboxTable } from "./sqlite-inbox.ts";
 import { RowTable } from "./sqlite-rows.ts";
 
@@ -30,8 +30,16 @@ export class SqliteJournal implements Journal {
     this.#inbox = new InboxTable(parts.database, parts.run);
   }
 
-  read(): readonly Row[] {
-    return this.#guarded(() => this.#rows.read());
+  get aliveAt(): number | undefined {
+    return this.#parts.lease.aliveAt;
+  }
+
+  *read(): Generator<Row> {
+    try {
+      yield* this.#rows.read();
+    } catch (error) {
+      throw hostErrorOf(this.#parts.file, error);
+    }
   }
 
   append(rows: readonly Row[]): void {

@@ -14,7 +14,9 @@ export class RowTable {
   readonly #select: StatementSync;
   readonly #insert: StatementSync;
   readonly #insertBlob: StatementSync;
+  /** Checksum of the last row that was read or written. */
   #last: string;
+  #isChecked = false;
 
   constructor(database: DatabaseSync, run: string) {
     this.#run = run;
@@ -26,10 +28,15 @@ export class RowTable {
     this.#insertBlob = database.prepare("INSERT OR IGNORE INTO host_blobs VALUES (?, ?)");
   }
 
-  /** All rows in order. Throws HostError `StoreCorrupt`, naming the row and what is still usable. */
-  read(): readonly Row[] {
+  /**
+   * All rows in order. Throws HostError `StoreCorrupt`, naming the row and what is still usable. What was read to its end
+   * once is not checked again.
+   */
+  *read(): Generator<Row> {
     this.#last = this.#run;
-    return this.#select.all(this.#run).map((stored, index) => this.#decode(stored, index + 1));
+    let seq = 0;
+    for (const stored of this.#select.iterate(this.#run)) yield this.#decode(stored, ++seq);
+    this.#isChecked = true;
   }
 
   /** Inserts rows; inside the caller's transaction. Returns a function to call after the commit. */
@@ -64,7 +71,6 @@ export class RowTable {
     if (stored["seq"] !== expectedSeq) throw damaged(this.#run, expectedSeq, "is missing");
     const { blob } = stored;
     const text = String(blob === null ? stored["body"] : stored["big"]);
-    if (blob !== null && hashOf(text) !== blob) throw damaged(this.#run, expectedSeq, "has a body that does not match its hash");
     const row: Row = {
       seq: expectedSeq,
       kind: stored["kind"] as RowKind,
@@ -75,9 +81,16 @@ export class RowTable {
       body: null,
       ...(typeof stored["digest"] === "string" && { digest: stored["digest"] }),
     };
-    this.#last = checksumOf(this.#last, row, typeof blob === "string" ? blob : text);
-    if (this.#last !== stored["checksum"]) throw damaged(this.#run, expectedSeq, "does not match its checksum");
+    const checksum = String(stored["checksum"]);
+    if (!this.#isChecked) this.#check(row, { text, blob, checksum });
+    this.#last = checksum;
     return { ...row, body: JSON.parse(text) as Json };
+  }
+
+  #check(row: Row, { text, blob, checksum }: { readonly text: string; readonly blob: unknown; readonly checksum: string }): void {
+    if (blob !== null && hashOf(text) !== blob) throw damaged(this.#run, row.seq, "has a body that does not match its hash");
+    if (checksumOf(this.#last, row, typeof blob === "string" ? blob : text) !== checksum)
+      throw damaged(this.#run, row.seq, "does not match its checksum");
   }
 }
 

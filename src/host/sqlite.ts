@@ -5,8 +5,9 @@ import { systemClock } from "./clocks.ts";
 import { HostError } from "./errors.ts";
 import { putCommand, RunHost } from "./host.ts";
 import type { InboxEntry, Row } from "./journal.ts";
-import { Lease, ownerOfThisProcess } from "./lease.ts";
+import { Lease } from "./lease.ts";
 import { liveRuntime } from "./live.ts";
+import { ownerOfThisProcess } from "./owner.ts";
 import type { Command, Host, HostClock } from "./port.ts";
 import type { Runtime } from "./runtime.ts";
 import { guarded, openExisting, openFile, transaction } from "./sqlite-file.ts";
@@ -20,7 +21,7 @@ export interface SqliteHostOptions {
   readonly file: string;
   /** Id of the run. A known one is resumed. */
   readonly run: string;
-  /** Names the owner in the lease. @default `host:pid:start` of this process */
+  /** Names the owner in the lease. @default `place:pid:start` of this process, by which others see whether it is alive */
   readonly owner?: string;
   /** @default the system's clock */
   readonly clock?: HostClock;
@@ -90,7 +91,7 @@ export function listRuns({ file }: { readonly file: string }): readonly RunInfo[
 
 /** The rows of a run, without owning it. Throws HostError `UnknownRun` or `StoreCorrupt`. */
 export function readRows({ file, run }: { readonly file: string; readonly run: string }): readonly Row[] {
-  const rows = withFile(file, [], (database) => new RowTable(database, run).read());
+  const rows = withFile(file, [], (database) => [...new RowTable(database, run).read()]);
   if (rows.length === 0) throw unknownRun(file, run);
   return rows;
 }

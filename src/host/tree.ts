@@ -4,7 +4,7 @@
 //   T2  What arrives for a stopped effect goes to the root as `effect.orphaned`, and nowhere else.
 //   T3  A root that is not active gets nothing.
 import type { ActorRef, AnyActorRef, AnyEventObject, Snapshot } from "xstate";
-import { errorOf, orphanOf } from "./arrivals.ts";
+import { errorOf, orphanOf, sleptOf } from "./arrivals.ts";
 import type { Row } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MachineClock } from "./machine-clock.ts";
@@ -49,6 +49,9 @@ export class Tree {
         return;
       case "command":
         this.#tellRoot({ ...(row.body as AnyEventObject), at: row.at });
+        return;
+      case "gap":
+        this.#tellRoot(sleptOf(row));
         return;
       case "timer":
         this.#machineClock.fire(Number(row.key), row.seq);

@@ -12,6 +12,7 @@ it("the door has what it says, and nothing by accident", () => {
     "memoryJournal",
     "openInbox",
     "readRows",
+    "replayHost",
     "simulatedHost",
     "sleepUntil",
     "sqliteHost",

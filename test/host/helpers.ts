@@ -10,6 +10,7 @@ import {
   type Journal,
   memoryHost,
   memoryJournal,
+  type MemoryJournal,
   type Row,
   type Settled,
 } from "quatrain/host";
@@ -30,11 +31,12 @@ export function deferred<T = void>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
-/** A clock that stands still until `advance`; `waiting` counts the timers that are set. */
-export function fakeClock(startAt = 1_000) {
+/** A clock that stands still until `advance`; `waiting` counts the timers that are set. It may tick, by `tick`. */
+export function fakeClock(startAt = 1_000, { ticks = false } = {}) {
   let now = startAt;
   let count = 0;
-  const waits = new Map<number, { readonly dueAt: number; readonly fn: () => void }>();
+  const waits = new Map<number, { dueAt: number; readonly fn: () => void }>();
+  const listeners = new Set<() => void>();
   const clock: HostClock = {
     now: () => now,
     setTimeout(fn, ms) {
@@ -45,11 +47,30 @@ export function fakeClock(startAt = 1_000) {
     clearTimeout(handle) {
       waits.delete(handle as number);
     },
+    ...(ticks && {
+      everySecond(fn: () => void) {
+        listeners.add(fn);
+        return () => listeners.delete(fn);
+      },
+    }),
   };
   return {
     clock,
     get waiting() {
       return waits.size;
+    },
+    get listeners() {
+      return listeners.size;
+    },
+    /** The machine sleeps: its wall clock goes on, its timers stand still. */
+    sleep(ms: number) {
+      now += ms;
+      for (const wait of waits.values()) wait.dueAt += ms;
+    },
+    /** What happens once a second. */
+    async tick() {
+      for (const listener of listeners) listener();
+      await turn();
     },
     /** Moves time and lets everything that follows from it happen. */
     async advance(ms: number) {
@@ -131,8 +152,8 @@ function errorEvent(error: unknown) {
   return { type: "error", code, message, retryable };
 }
 
-export function kinds(rows: readonly Row[]): string[] {
-  return rows.map(({ kind }) => kind);
+export function kinds(rows: Iterable<Row>): string[] {
+  return Array.from(rows, ({ kind }) => kind);
 }
 
 /** An effect named "work" of class idempotent, unless told otherwise. */
@@ -141,7 +162,7 @@ export function work(perform: (input: Input, context: EffectContext) => unknown,
 }
 
 /** A journal whose run was cut off while its effect was in flight. */
-export async function cutOff(spec: Partial<EffectSpec<Input, unknown>> = {}, parts = 0): Promise<Journal> {
+export async function cutOff(spec: Partial<EffectSpec<Input, unknown>> = {}, parts = 0): Promise<MemoryJournal> {
   const journal = memoryJournal();
   const host = memoryHost({ journal });
   const never = deferred();

@@ -16,7 +16,7 @@ async function runToy(plan: Plan, journal: Journal, world: World, crash?: (point
   const host = simulatedHost({ seed: plan.seed, batch: plan.batch, journal, ...(crash && { crash }) });
   const actor = createActor(toyOrchestrator(turnIn(world)), host.attach({ input: { tasks: 4 } })).start();
   plan.commands.forEach(({ at, event }, index) => host.send(event, { id: `c${index}`, at }));
-  return { end: await host.run(), output: actor.getSnapshot().output, rows: journal.read() };
+  return { end: await host.run(), output: actor.getSnapshot().output, rows: [...journal.read()] };
 }
 
 const plans: Plan[] = [1, 2, 4].flatMap((batch) => [

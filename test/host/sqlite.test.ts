@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -15,6 +15,7 @@ import {
   sqliteHost,
   type SqliteHostOptions,
 } from "quatrain/host";
+import { ownerOfThisProcess } from "../../src/host/owner.ts";
 import { deferred, fakeClock, kinds, oneEffect, turn } from "./helpers.ts";
 import { toyOrchestrator, turnIn, type World } from "./toys.ts";
 
@@ -60,6 +61,20 @@ function edit(sql: string): void {
   const database = new DatabaseSync(file);
   database.exec(sql);
   database.close();
+}
+
+/** Gives the run a lease of somebody else's. */
+function lease(owner: string): void {
+  for (const host of hosts.splice(0)) void host.close();
+  void open({ run: "other" }).close();
+  edit(`INSERT OR REPLACE INTO host_leases VALUES ('r1', '${owner}', 4, ${Date.now() + 60_000})`);
+}
+
+/** How a host in the process `pid` of this machine names itself. */
+function ownerLike(pid: number | undefined): string {
+  const place = ownerOfThisProcess().replace(/:\d+:\d+$/, "");
+  const stat = process.platform === "linux" ? readFileSync(`/proc/${pid}/stat`, "utf8") : "";
+  return `${place}:${pid}:${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? 1}`;
 }
 
 describe("the SQLite host", () => {
@@ -211,7 +226,9 @@ describe("a run's owner", () => {
       await turn();
       expect(timers.map((timer) => timer.hasRef())).toEqual([false, true]);
       await host.close();
-      expect(cleared.mock.calls.map(([timer]) => timer)).toEqual(timers);
+      const all = set.mock.results.map(({ value }) => value as unknown);
+      expect(all).toHaveLength(3);
+      expect(new Set(cleared.mock.calls.map(([timer]) => timer as unknown))).toEqual(new Set(all));
     } finally {
       vi.restoreAllMocks();
     }
@@ -244,19 +261,38 @@ describe("a run's owner", () => {
   });
 
   it("in another process holds on while alive, and is followed at once when it is dead", async () => {
-    open({ run: "other" });
     const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
     children.push(child);
-    const { hostname } = await import("node:os");
-    edit(`INSERT INTO host_leases VALUES ('r1', '${hostname()}:${child.pid}:1', 4, ${Date.now() + 60_000})`);
+    lease(ownerLike(child.pid));
     expect(() => open()).toThrow(
-      expect.objectContaining({ code: "LeaseHeld", message: expect.stringContaining(`:${child.pid}:1`) }),
+      expect.objectContaining({ code: "LeaseHeld", message: expect.stringContaining(`:${child.pid}:`) }),
     );
     const exited = new Promise((resolve) => {
       child.once("exit", resolve);
     });
     child.kill("SIGKILL");
     await exited;
+    open();
+  });
+
+  it.runIf(process.platform === "linux")("is dead when another process has its id now", () => {
+    const [, place, , start] = /^(.+):(\d+):(\d+)$/.exec(ownerOfThisProcess()) ?? [];
+    lease(`${place}:${process.ppid}:1`);
+    open();
+    lease(`${place}:${process.pid}:${Number(start) - 1}`);
+    open();
+    lease(ownerLike(process.ppid));
+    expect(() => open()).toThrow(expect.objectContaining({ code: "LeaseHeld" }));
+  });
+
+  it.runIf(process.platform === "linux")("is not judged from another container or after another boot: its lease runs out", () => {
+    const [, host, boot, namespace] = /^(.+)\/(.+)\/(\d+):\d+:\d+$/.exec(ownerOfThisProcess()) ?? [];
+    expect(namespace).toMatch(/^\d+$/);
+    for (const place of [`${host}/${boot}/1`, `${host}/00000000/${namespace}`, host]) {
+      lease(`${place}:999999999:1`);
+      expect(() => open()).toThrow(expect.objectContaining({ code: "LeaseHeld" }));
+    }
+    lease(`${host}/${boot}/${namespace}:999999999:1`);
     open();
   });
 
