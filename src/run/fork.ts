@@ -26,7 +26,7 @@ import { begin } from "./orchestrate.ts";
 import { quietWorld, replay, upTo } from "./peek.ts";
 import type { Peeked } from "./peek.ts";
 import { newRunId } from "./prepare.ts";
-import { checkEndpoints, listRuns, recordOf, rowsOf, workersOf } from "./records.ts";
+import { checkEndpoints, listRuns, recordOf, salvagedRows, workersOf } from "./records.ts";
 import type { RunRecord } from "./records.ts";
 import type { Run } from "./run.ts";
 import { createWorld } from "./world.ts";
@@ -102,7 +102,7 @@ export interface Moment extends Omit<Peeked, "rows"> {
  */
 export async function momentOf(record: RunRecord, options: Pick<ForkOptions, "at" | "policy" | "tools"> & { workers?: readonly Worker[] }): Promise<Moment> {
   const { id } = record.info;
-  let rows = upTo(rowsOf(record), options.at, id);
+  let rows = upTo(salvagedRows(record), options.at, id);
   const world = quietWorld(record, options);
   let why: unknown;
   while (rows.length > 0) {

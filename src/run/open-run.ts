@@ -9,7 +9,7 @@ import type { Worker } from "../workers/define-worker.ts";
 import { checkShared } from "./options.ts";
 import type { SharedOptions } from "./options.ts";
 import { journalFile, openHost, storeError } from "./orchestrate.ts";
-import { checkBinding, checkEndpoints, recordOf, rowsOf, workersOf } from "./records.ts";
+import { checkBinding, checkEndpoints, recordOf, salvagedRows, workersOf } from "./records.ts";
 import type { StoreOptions } from "./records.ts";
 import { answerOpenAsks, checkCommand, startHandle } from "./run.ts";
 import type { Run } from "./run.ts";
@@ -40,7 +40,7 @@ export async function openRun<const W extends readonly Worker[] = BuiltIn>(
   if (!options.model && info.ended === undefined) checkEndpoints(record, workers, endpoints);
   const host = openHost(store, id);
   try {
-    const replayedThrough = rowsOf(record).at(-1)?.seq ?? -1;
+    const replayedThrough = salvagedRows(record).rows.at(-1)?.seq ?? -1;
     const about = { runId: id, workers, workspacePath, store, endpoints, clock: host.clock };
     const { maxTasks, permissions } = input.options;
     const world = createWorld({ ...options, ...about, maxTasks, permissions });

@@ -1,14 +1,12 @@
 // The state of a run at any moment, from its journal alone: the recorded rows are replayed, nothing else happens.
 //   P1  Nothing is performed and nothing is written: no lease, no key, no file, no process is touched, so a run that
 //       somebody works on can be looked at, too.
-//   P2  The tree is looked at the moment the last row has been delivered, before anything could follow from it.
 import { createActor } from "xstate";
 import type { Snapshot, SnapshotFrom } from "xstate";
 import { QuatrainError } from "../core/errors.ts";
 import { systemClock } from "../host/clocks.ts";
-import { HostError } from "../host/errors.ts";
-import type { Journal, Row } from "../host/journal.ts";
-import { memoryHost } from "../host/memory.ts";
+import type { Row } from "../host/journal.ts";
+import { replayHost } from "../host/replay-host.ts";
 import type { OrchestratorMachine } from "../machines/orchestrator.ts";
 import type { RunContext } from "../machines/run-state.ts";
 import type { NumberedEvent } from "../protocol/run-event.ts";
@@ -17,7 +15,7 @@ import type { Worker } from "../workers/define-worker.ts";
 import { EventLog } from "./event-log.ts";
 import type { SharedOptions } from "./options.ts";
 import { storeError } from "./orchestrate.ts";
-import { checkBinding, recordOf, rowsOf, workersOf } from "./records.ts";
+import { checkBinding, recordOf, salvagedRows, workersOf } from "./records.ts";
 import type { RunRecord, StoreOptions } from "./records.ts";
 import { createWorld } from "./world.ts";
 import type { World } from "./world.ts";
@@ -57,17 +55,18 @@ export async function peekRun<const W extends readonly Worker[] = BuiltIn>(
   const record = recordOf(id, options);
   const world = quietWorld(record, options);
   checkBinding(record, world.versions);
-  const all = rowsOf(record);
-  const rows = upTo(all, options.at, id);
-  const { peeked, fault } = await replay(rows, world, world.versions);
+  const { rows: good, error } = salvagedRows(record);
+  if (error && options.at === undefined) throw storeError(error);
+  const { peeked, fault } = await replay(upTo({ rows: good, error }, options.at, id), world, world.versions);
   if (!peeked) throw storeError(fault);
-  return { ...peeked, rows: all.length };
+  return { ...peeked, rows: good.length };
 }
 
-/** The rows up to one of them. Throws QuatrainError "BadOption" for a row that is not there. */
-export function upTo(rows: readonly Row[], at: number | undefined, id: string): readonly Row[] {
+/** The good rows up to one of them. Throws QuatrainError "BadOption" for a row that is not there, "StoreCorrupt" for a damaged one. */
+export function upTo({ rows, error }: ReturnType<typeof salvagedRows>, at: number | undefined, id: string): readonly Row[] {
   if (at === undefined) return rows;
   if (Number.isInteger(at) && at >= 1 && at <= rows.length) return rows.slice(0, at);
+  if (error && at > rows.length) throw storeError(error);
   throw new QuatrainError("BadOption", `at is ${at}; run "${id}" has rows 1 to ${rows.length}.`);
 }
 
@@ -107,41 +106,21 @@ export async function replay(
   const log = new EventLog();
   const events: NumberedEvent[] = [];
   log.stream.subscribe((event) => events.push(event));
-  let peeked: Replayed["peeked"] = null;
-  const look = (): void => {
-    const snapshot = actor.getSnapshot();
-    const [seq, at] = [host.seq, rows.find((row) => row.seq === host.seq)?.at ?? 0];
-    peeked = { seq, at, snapshot, persisted: actor.getPersistedSnapshot(), context: snapshot.context, events: [...events] };
-    void host.close();
-  };
-  const host = memoryHost({ journal: finished(rows, look) });
-  // An attached host takes its options from the journal's head; the types can't say so.
+  const host = replayHost({ rows });
+  // An attached host takes its input from the journal's head; the types can't say so.
   type Options = Parameters<typeof createActor<OrchestratorMachine>>[1];
-  const actor = createActor(machines.orchestrator, attached());
-  function attached(): Options {
-    return host.attach(versions ? { versions } : {}) as Options;
-  }
+  const actor = createActor(machines.orchestrator, host.attach(versions ? { versions } : {}) as Options);
   actor.on("*", (event) => log.add(event, host.seq));
   actor.start();
+  await host.idle();
+  const { seq } = host;
+  const snapshot = actor.getSnapshot();
+  const at = rows.find((row) => row.seq === seq)?.at ?? 0;
+  const peeked = { seq, at, snapshot, persisted: actor.getPersistedSnapshot(), context: snapshot.context, events: [...events] };
+  await host.close();
   const end = await host.settled();
-  return { peeked, fault: end.kind === "error" ? end.error : null, reached: host.seq };
-}
-
-/** A journal that takes nothing more. The host asks for its inbox when all rows are delivered and nothing has followed: P2. */
-function finished(rows: readonly Row[], whenDelivered: () => void): Journal {
-  const refuse = (): never => {
-    throw new HostError("StoreFailed", "This journal is only looked at; nothing can be added to it.");
-  };
-  return {
-    durable: true,
-    read: () => rows,
-    append: refuse,
-    putInbox: refuse,
-    inbox() {
-      whenDelivered();
-      return [];
-    },
-    end() {},
-    close() {},
-  };
+  // A row that did not fit has stopped the tree before it was closed here.
+  return snapshot.status === "stopped"
+    ? { peeked: null, fault: end.kind === "error" ? end.error : null, reached: seq }
+    : { peeked, fault: null, reached: seq };
 }

@@ -77,12 +77,12 @@ export function recordOf(id: string, { store: folder = ".quatrain" }: StoreOptio
   throw new QuatrainError("StoreCorrupt", `Run "${id}" in ${store} was not begun by orchestrate: its input can't be read.`);
 }
 
-/** All rows of a run. Throws QuatrainError "StoreCorrupt". */
-export function rowsOf({ store, info }: RunRecord): readonly Row[] {
+/** All rows of a run that are still good, and what is wrong with the next one, if anything. */
+export function salvagedRows({ store, info }: RunRecord): { readonly rows: readonly Row[]; readonly error?: unknown } {
   try {
-    return readRows({ file: journalFile(store), run: info.id });
+    return { rows: readRows({ file: journalFile(store), run: info.id }) };
   } catch (error) {
-    throw storeError(error);
+    return { rows: [], error };
   }
 }
 

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { continueRun, listRuns, orchestrate, peekRun } from "../../src/index.ts";
-import { fixedModel, folder, kept } from "./helpers.ts";
+import { eventOf, fixedModel, folder, kept } from "./helpers.ts";
 import type { Answers } from "./helpers.ts";
 
 let workspace: string;
@@ -119,6 +119,7 @@ describe("a follow-up run", () => {
 
   it("needs a run that has ended", async () => {
     const run = kept(orchestrate("x", { store, id: "r-1", model: fixedModel({ "*": () => new Promise(() => {}) }) }));
+    await eventOf(run, "turn.started");
     await run.stop();
     await expect(continueRun("r-1", "and then?", { store, model: fixedModel({}) })).rejects.toMatchObject({
       code: "BadOption",

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { createActor } from "xstate";
 import { z } from "zod";
@@ -273,6 +274,21 @@ describe("a fork goes on from", () => {
     expect(await host.settled()).toEqual({ kind: "done" });
     const { reused, asked } = await forked();
     expect([reused, asked.length]).toEqual([[], 4]);
+  });
+
+  it("a run whose journal is damaged, with what was finished before the damage", async () => {
+    const events = await eventsOf(await original());
+    const row = Number(events.find((event) => event.type === "phase.entered" && event.phase === "synthesizing")?.seq.split(".")[0]);
+    const database = new DatabaseSync(path.join(store, "runs.db"));
+    database.prepare("UPDATE host_rows SET body = ? WHERE seq = ?").run('{"value":"forged"}', row + 1);
+    database.close();
+    const model = fixedModel({});
+    await expect(openRun("r-1", { store, model })).rejects.toMatchObject({ code: "StoreCorrupt" });
+    await expect(peekRun("r-1", { store })).rejects.toMatchObject({ code: "StoreCorrupt" });
+    await expect(forkRun("r-1", { store, model, at: row + 2 })).rejects.toMatchObject({ code: "StoreCorrupt" });
+    expect((await peekRun("r-1", { store, at: row })).seq).toBe(row);
+    const { result, reused } = await forked();
+    expect([result.outcome, reused]).toEqual(["complete", ["t1", "t3", "t2"]]);
   });
 
   it("the last row that this version can follow, and says which that is when a later one is wanted", async () => {
