@@ -14,6 +14,7 @@ export type HostErrorCode =
   | "NotJson"
   | "ReadOnly"
   | "ReservedEvent"
+  | "RunExists"
   | "StoreCorrupt"
   | "StoreFailed"
   | "StoreFull"

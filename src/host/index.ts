@@ -2,7 +2,18 @@
 
 // Hosts
 export { memoryHost, type MemoryHostOptions } from "./memory.ts";
-export { type Inbox, listRuns, openInbox, readRows, type RunInfo, sqliteHost, type SqliteHostOptions } from "./sqlite.ts";
+export {
+  type Inbox,
+  listRuns,
+  openInbox,
+  readRows,
+  type ReadRowsOptions,
+  type RunInfo,
+  type SalvagedRows,
+  sqliteHost,
+  type SqliteHostOptions,
+} from "./sqlite.ts";
+export { exportRun, importRun } from "./transfer.ts";
 export { replayHost, type ReplayHostOptions } from "./replay-host.ts";
 export { simulatedHost, type SimulatedEnd, type SimulatedHost, type SimulatedHostOptions } from "./simulated.ts";
 export type { CrashPoint } from "./crash.ts";

@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS host_rows (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS host_blobs (sha256 TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS host_inbox (
-  position INTEGER PRIMARY KEY, run TEXT NOT NULL, id TEXT NOT NULL, event TEXT NOT NULL, taken INTEGER, UNIQUE (run, id)
+  position INTEGER PRIMARY KEY, run TEXT NOT NULL, id TEXT NOT NULL, event TEXT NOT NULL, taken INTEGER, checksum TEXT,
+  UNIQUE (run, id)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS host_leases (
   run TEXT PRIMARY KEY, owner TEXT NOT NULL, epoch INTEGER NOT NULL, until REAL NOT NULL
@@ -38,6 +39,7 @@ export function openFile(file: string): DatabaseSync {
     try {
       if (!hasTables(database)) createTables(database);
       checkFormat(file, database);
+      completeTables(database);
     } catch (error) {
       database.close();
       throw error;
@@ -56,6 +58,7 @@ export function openExisting(file: string): DatabaseSync | undefined {
       return undefined;
     }
     checkFormat(file, database);
+    completeTables(database);
     return database;
   });
 }
@@ -128,6 +131,16 @@ function createTables(database: DatabaseSync): void {
   transaction(database, () => {
     database.exec(TABLES);
     database.prepare("INSERT OR IGNORE INTO host_meta VALUES ('format', ?)").run(String(FILE_FORMAT));
+  });
+}
+
+/** Adds what tables of this format did not have from the beginning. */
+function completeTables(database: DatabaseSync): void {
+  const isComplete = (): boolean =>
+    database.prepare("SELECT 1 FROM pragma_table_info('host_inbox') WHERE name = 'checksum'").get() !== undefined;
+  if (isComplete()) return;
+  transaction(database, () => {
+    if (!isComplete()) database.exec("ALTER TABLE host_inbox ADD COLUMN checksum TEXT");
   });
 }
 

@@ -1,12 +1,12 @@
 // The journal over one SQLite file. Two hosts can't write one run: the lease is checked in every append, and the key
 // (run, seq) refuses whatever gets past it.
 import type { DatabaseSync } from "node:sqlite";
-import type { HeadBody, InboxEntry, Journal, Row } from "./journal.ts";
+import type { InboxEntry, Journal, Row } from "./journal.ts";
 import { type Lease, leaseLost } from "./lease.ts";
 import type { Command } from "./port.ts";
 import { guarded, hostErrorOf, transaction } from "./sqlite-file.ts";
 import { InboxTable } from "./sqlite-inbox.ts";
-import { RowTable } from "./sqlite-rows.ts";
+import { insertRun, RowTable } from "./sqlite-rows.ts";
 
 /** What a SQLite journal is made of. */
 export interface SqliteJournalParts {
@@ -22,6 +22,8 @@ export class SqliteJournal implements Journal {
   readonly #parts: SqliteJournalParts;
   readonly #rows: RowTable;
   readonly #inbox: InboxTable;
+  /** Commands that have a row: never delivered again, whatever the inbox says. */
+  readonly #delivered = new Set<string>();
   #isOpen = true;
 
   constructor(parts: SqliteJournalParts) {
@@ -36,7 +38,10 @@ export class SqliteJournal implements Journal {
 
   *read(): Generator<Row> {
     try {
-      yield* this.#rows.read();
+      for (const row of this.#rows.read()) {
+        if (row.kind === "command" && row.key !== undefined) this.#delivered.add(row.key);
+        yield row;
+      }
     } catch (error) {
       throw hostErrorOf(this.#parts.file, error);
     }
@@ -52,7 +57,7 @@ export class SqliteJournal implements Journal {
   }
 
   inbox(): readonly InboxEntry[] {
-    return this.#guarded(() => this.#inbox.waiting());
+    return this.#guarded(() => this.#inbox.waiting()).filter(({ id }) => !this.#delivered.has(id));
   }
 
   /** Holds the lease; throws HostError `LeaseLost`. */
@@ -86,7 +91,7 @@ export class SqliteJournal implements Journal {
     const { lease, run } = this.#parts;
     lease.renew();
     for (const row of rows) {
-      if (row.kind === "head") this.#insertRun(run, row);
+      if (row.kind === "head") insertRun(this.#parts.database, run, row);
       if (row.kind === "command" && row.key !== undefined) this.#inbox.take(row.key, row.seq);
     }
     try {
@@ -94,13 +99,6 @@ export class SqliteJournal implements Journal {
     } catch (error) {
       throw isConflict(error) ? leaseLost(run) : error;
     }
-  }
-
-  #insertRun(run: string, row: Row): void {
-    const { machine, versions, input } = row.body as HeadBody;
-    this.#parts.database
-      .prepare("INSERT INTO host_runs (run, created_at, machine, versions, input) VALUES (?, ?, ?, ?, ?)")
-      .run(run, row.at, machine, JSON.stringify(versions), JSON.stringify(input));
   }
 
   #guarded<T>(work: () => T): T {

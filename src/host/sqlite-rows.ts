@@ -3,7 +3,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Json } from "../core/json.ts";
 import { HostError } from "./errors.ts";
-import type { Row, RowKind } from "./journal.ts";
+import type { HeadBody, Row, RowKind } from "./journal.ts";
 import { builtin } from "./sqlite-file.ts";
 
 const MAX_INLINE = 4_096;
@@ -28,14 +28,21 @@ export class RowTable {
     this.#insertBlob = database.prepare("INSERT OR IGNORE INTO host_blobs VALUES (?, ?)");
   }
 
+  *read(): Generator<Row> {
+    for (const { row } of this.readChecked()) yield row;
+  }
+
   /**
-   * All rows in order. Throws HostError `StoreCorrupt`, naming the row and what is still usable. What was read to its end
+   * All rows in order, with their checksums. Throws HostError `StoreCorrupt`, naming the row and what is still usable. What was read to its end
    * once is not checked again.
    */
-  *read(): Generator<Row> {
+  *readChecked(): Generator<{ readonly row: Row; readonly checksum: string }> {
     this.#last = this.#run;
     let seq = 0;
-    for (const stored of this.#select.iterate(this.#run)) yield this.#decode(stored, ++seq);
+    for (const stored of this.#select.iterate(this.#run)) {
+      const row = this.#decode(stored, ++seq);
+      yield { row, checksum: this.#last };
+    }
     this.#isChecked = true;
   }
 
@@ -43,9 +50,8 @@ export class RowTable {
   insert(rows: readonly Row[], epoch: number): () => void {
     let last = this.#last;
     for (const row of rows) {
-      const text = JSON.stringify(row.body);
-      const blob = text.length > MAX_INLINE ? hashOf(text) : null;
-      last = checksumOf(last, row, blob ?? text);
+      const { text, blob, checksum } = chained(last, row);
+      last = checksum;
       if (blob) this.#insertBlob.run(blob, text);
       this.#insert.run(
         this.#run,
@@ -94,10 +100,36 @@ export class RowTable {
   }
 }
 
+/** Enters a run into the list of runs, by its head row. */
+export function insertRun(database: DatabaseSync, run: string, head: Row): void {
+  const { machine, versions, input } = head.body as HeadBody;
+  database
+    .prepare("INSERT INTO host_runs (run, created_at, machine, versions, input) VALUES (?, ?, ?, ?, ?)")
+    .run(run, head.at, machine, JSON.stringify(versions), JSON.stringify(input));
+}
+
+/**
+ * How a row is stored after the row whose checksum is `before` (the run's id for row 1): the text of its body, its hash
+ * where it is a blob, and the row's checksum.
+ */
+export function chained(
+  before: string,
+  row: Row,
+): { readonly text: string; readonly blob: string | null; readonly checksum: string } {
+  const text = JSON.stringify(row.body);
+  const blob = text.length > MAX_INLINE ? hashOf(text) : null;
+  return { text, blob, checksum: checksumOf(before, row, blob ?? text) };
+}
+
 /** C1. */
 function checksumOf(before: string, row: Row, body: string): string {
   const { seq, kind, id, key, cause, at, digest } = row;
-  return hashOf(JSON.stringify([before, seq, kind, id, key, cause, at, digest, body])).slice(0, 32);
+  return checksumOfParts([before, seq, kind, id, key, cause, at, digest, body]);
+}
+
+/** A checksum of plain values, in 128 bits as hex. */
+export function checksumOfParts(parts: readonly unknown[]): string {
+  return hashOf(JSON.stringify(parts)).slice(0, 32);
 }
 
 function hashOf(text: string): string {

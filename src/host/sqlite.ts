@@ -10,7 +10,7 @@ import { liveRuntime } from "./live.ts";
 import { ownerOfThisProcess } from "./owner.ts";
 import type { Command, Host, HostClock } from "./port.ts";
 import type { Runtime } from "./runtime.ts";
-import { guarded, openExisting, openFile, transaction } from "./sqlite-file.ts";
+import { guarded, hostErrorOf, openExisting, openFile, transaction } from "./sqlite-file.ts";
 import { InboxTable } from "./sqlite-inbox.ts";
 import { SqliteJournal } from "./sqlite-journal.ts";
 import { RowTable } from "./sqlite-rows.ts";
@@ -89,11 +89,39 @@ export function listRuns({ file }: { readonly file: string }): readonly RunInfo[
   );
 }
 
-/** The rows of a run, without owning it. Throws HostError `UnknownRun` or `StoreCorrupt`. */
-export function readRows({ file, run }: { readonly file: string; readonly run: string }): readonly Row[] {
-  const rows = withFile(file, [], (database) => [...new RowTable(database, run).read()]);
-  if (rows.length === 0) throw unknownRun(file, run);
-  return rows;
+/** Options of `readRows`. */
+export interface ReadRowsOptions {
+  readonly file: string;
+  readonly run: string;
+  /** Sequence of the last row to read; what comes after it is not looked at. @default all */
+  readonly upTo?: number;
+  /** True: what is damaged is told beside what is still good. @default false: it is thrown */
+  readonly salvage?: boolean;
+}
+
+/** What is still good of a run: `rows` is a prefix of what was written, `error` says where and how it breaks off. */
+export interface SalvagedRows {
+  readonly rows: readonly Row[];
+  readonly error?: HostError;
+}
+
+/** The rows of a run, without owning it. Throws HostError `UnknownRun` or `StoreCorrupt`; with `salvage` only the former. */
+export function readRows(options: ReadRowsOptions & { readonly salvage: true }): SalvagedRows;
+export function readRows(options: ReadRowsOptions): readonly Row[];
+export function readRows(options: ReadRowsOptions): readonly Row[] | SalvagedRows {
+  const { file, run, upTo = Number.POSITIVE_INFINITY, salvage = false } = options;
+  const rows: Row[] = [];
+  let error: HostError | undefined;
+  try {
+    withFile(file, undefined, (database) => {
+      for (const row of new RowTable(database, run).read()) if (row.seq > upTo || rows.push(row) === upTo) break;
+    });
+  } catch (thrown) {
+    error = hostErrorOf(file, thrown);
+    if (!salvage) throw error;
+  }
+  if (rows.length === 0 && !error) throw unknownRun(file, run);
+  return salvage ? { rows, ...(error && { error }) } : rows;
 }
 
 /** Opens the inbox of a run, from any process. Throws HostError `UnknownRun`. */

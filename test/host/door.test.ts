@@ -7,6 +7,8 @@ it("the door has what it says, and nothing by accident", () => {
     "HostError",
     "JOURNAL_FORMAT",
     "effect",
+    "exportRun",
+    "importRun",
     "listRuns",
     "memoryHost",
     "memoryJournal",
