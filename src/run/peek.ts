@@ -6,6 +6,7 @@ import type { Snapshot, SnapshotFrom } from "xstate";
 import { QuatrainError } from "../core/errors.ts";
 import { systemClock } from "../host/clocks.ts";
 import type { Row } from "../host/journal.ts";
+import type { SalvagedRows } from "../host/sqlite.ts";
 import { replayHost } from "../host/replay-host.ts";
 import type { OrchestratorMachine } from "../machines/orchestrator.ts";
 import type { RunContext } from "../machines/run-state.ts";
@@ -55,15 +56,15 @@ export async function peekRun<const W extends readonly Worker[] = BuiltIn>(
   const record = recordOf(id, options);
   const world = quietWorld(record, options);
   checkBinding(record, world.versions);
-  const { rows: good, error } = salvagedRows(record);
-  if (error && options.at === undefined) throw storeError(error);
-  const { peeked, fault } = await replay(upTo({ rows: good, error }, options.at, id), world, world.versions);
+  const salvaged = salvagedRows(record);
+  if (salvaged.error && options.at === undefined) throw storeError(salvaged.error);
+  const { peeked, fault } = await replay(upTo(salvaged, options.at, id), world, world.versions);
   if (!peeked) throw storeError(fault);
-  return { ...peeked, rows: good.length };
+  return { ...peeked, rows: salvaged.rows.length };
 }
 
 /** The good rows up to one of them. Throws QuatrainError "BadOption" for a row that is not there, "StoreCorrupt" for a damaged one. */
-export function upTo({ rows, error }: ReturnType<typeof salvagedRows>, at: number | undefined, id: string): readonly Row[] {
+export function upTo({ rows, error }: SalvagedRows, at: number | undefined, id: string): readonly Row[] {
   if (at === undefined) return rows;
   if (Number.isInteger(at) && at >= 1 && at <= rows.length) return rows.slice(0, at);
   if (error && at > rows.length) throw storeError(error);

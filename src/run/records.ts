@@ -2,9 +2,8 @@
 import path from "node:path";
 import { z } from "zod";
 import { QuatrainError } from "../core/errors.ts";
-import type { Row } from "../host/journal.ts";
 import { listRuns as listJournals, readRows } from "../host/sqlite.ts";
-import type { RunInfo } from "../host/sqlite.ts";
+import type { RunInfo, SalvagedRows } from "../host/sqlite.ts";
 import type { RunInput } from "../machines/run-state.ts";
 import { DEFAULT_ENDPOINT } from "../model/models.ts";
 import type { ResolvedModels } from "../model/models.ts";
@@ -78,12 +77,8 @@ export function recordOf(id: string, { store: folder = ".quatrain" }: StoreOptio
 }
 
 /** All rows of a run that are still good, and what is wrong with the next one, if anything. */
-export function salvagedRows({ store, info }: RunRecord): { readonly rows: readonly Row[]; readonly error?: unknown } {
-  try {
-    return { rows: readRows({ file: journalFile(store), run: info.id }) };
-  } catch (error) {
-    return { rows: [], error };
-  }
+export function salvagedRows({ store, info }: RunRecord): SalvagedRows {
+  return readRows({ file: journalFile(store), run: info.id, salvage: true });
 }
 
 /** The workers of a recorded run: those given, or the built-in ones of the recorded names. Throws QuatrainError. */

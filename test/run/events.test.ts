@@ -1,6 +1,6 @@
 import path from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { openRun, orchestrate, RunEvent } from "../../src/index.ts";
+import { forkRun, openRun, orchestrate, RunEvent } from "../../src/index.ts";
 import type { NumberedEvent } from "../../src/index.ts";
 import { NumberedEvent as Numbered } from "../../src/protocol/run-event.ts";
 import { EventLog } from "../../src/run/event-log.ts";
@@ -121,7 +121,9 @@ describe("the events of a run", () => {
     await keyless.result;
     const torn = kept(orchestrate("go", { model: fixedModel(troubled()), workspace, policy }));
     expect(await torn.result).toMatchObject({ outcome: "partial", conflicts: [{ path: "a.txt" }] });
-    const events = (await Promise.all([run, broke, keyless, torn].map(eventsOf))).flat();
+    const fork = kept(await forkRun(run.id, { store: path.join(workspace, ".quatrain"), policy, model: fixedModel(varied) }));
+    await fork.result;
+    const events = (await Promise.all([run, broke, keyless, torn, fork].map(eventsOf))).flat();
     for (const event of events) {
       expect(Numbered.parse(JSON.parse(JSON.stringify(event)))).toEqual(event);
       expect(Numbered.parse(event)).toStrictEqual(event);
