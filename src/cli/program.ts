@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import type { Argument } from "commander";
+import type { Command as SentCommand } from "../protocol/command.ts";
 import type { Io } from "./io.ts";
 
 export { processIo } from "./io.ts";
@@ -51,7 +52,9 @@ function buildProgram(io: Io, keep: Keep): Command {
       "\nExit codes: 0 done, 1 failed, 2 usage or configuration, 3 partial, 4 budget reached, 5 no or refused key, 130/143 by signal.",
     );
   addRunning(program, io, keep);
+  addGoingOn(program, io, keep);
   addRecorded(program, io, keep);
+  addSteering(program, io, keep);
   addRest(program, io, keep);
   return program;
 }
@@ -80,28 +83,94 @@ function addRunning(program: Command, io: Io, keep: Keep): void {
   );
 }
 
+/** Commands that begin a run from another one. */
+function addGoingOn(program: Command, io: Io, keep: Keep): void {
+  const fork = program
+    .command("fork")
+    .description("go another way from any moment of a run, keeping what it has finished")
+    .argument("<run>", "id of the run");
+  withShared(fork)
+    .option("--at <row>", "journal row after which the ways part (default: the last)")
+    .option("--edit-plan [file]", "with another plan: in EDITOR, or from a file (made with the present plan where there is none)")
+    .option("--budget <usd>", "most money for the new run, in USD (default: as the old one)")
+    .action(async (id: string, flags: object) =>
+      keep(async () => (await import("./commands/fork.ts")).forkCommand(id, flags, io))(),
+    );
+  const follow = program
+    .command("continue")
+    .description("a new request on top of what an ended run came to")
+    .argument("<run>", "id of the run")
+    .argument("<request...>", "what is to be done now, in words");
+  withLimits(withShared(follow)).action(async (id: string, words: string[], flags: object) =>
+    keep(async () => (await import("./commands/continue.ts")).continueCommand(id, words.join(" "), flags, io))(),
+  );
+}
+
 /** Commands about recorded runs. */
 function addRecorded(program: Command, io: Io, keep: Keep): void {
   withPlace(program.command("runs").description("list the recorded runs, newest first"))
+    .option("--all", "all of them (default: the newest 20)")
     .option("--json", "one JSON line for each run")
     .action(async (flags: object) => keep(async () => (await import("./commands/runs.ts")).runsCommand(flags, io))());
   withPlace(program.command("show").description("show a run without working on it").argument("<run>", "id of the run"))
+    .option("--at <row>", "its state after this journal row")
     .option("--json", "one JSON line")
     .action(async (id: string, flags: object) =>
       keep(async () => (await import("./commands/show.ts")).showCommand(id, flags, io))(),
     );
-  const send = program
-    .command("send")
-    .description("send a command to a run, whoever works on it")
-    .argument("<run>", "id of the run")
-    .argument("<command>", "approve [ASK], reject [ASK], tell TEXT, pause, resume, cancel, skip TASK or retry TASK")
-    .argument("[words...]", "what the command is about")
-    .option("--task <task>", "tell: only the worker of this task, such as t3")
-    .option("--reason <text>", "approve, reject, cancel, skip: a few words that go with it");
-  withPlace(send).action(async () => {
-    const [id = "", name = "", ...words] = send.args;
-    await keep(async () => (await import("./commands/send.ts")).sendCommand({ id, name, words }, send.opts(), io))();
-  });
+  withPlace(
+    program
+      .command("export")
+      .description("write the journal of a run as JSON lines")
+      .argument("<run>", "id of the run")
+      .argument("[file]", "where to (default: stdout)"),
+  ).action(async (id: string, file: string | undefined, flags: object) =>
+    keep(async () => (await import("./commands/transfer.ts")).exportCommand(id, file, { flags, io }))(),
+  );
+  withPlace(program.command("import").description("take an exported journal in").argument("<file>", "what export wrote"))
+    .option("--as <id>", "under another id")
+    .action(async (file: string, flags: object) =>
+      keep(async () => (await import("./commands/transfer.ts")).importCommand(file, flags, io))(),
+    );
+}
+
+/** Commands to a run, whoever works on it. */
+function addSteering(program: Command, io: Io, keep: Keep): void {
+  const steer = (name: string, description: string): Command =>
+    withPlace(program.command(name).description(description).argument("<run>", "id of the run"));
+  const send = (id: string, flags: object, command: () => SentCommand | Promise<SentCommand>): Promise<void> =>
+    keep(async () => (await import("./commands/steer.ts")).steerCommand(id, await command(), { flags, io }))();
+  steer("tell", "say something to the workers of a run, now and later")
+    .argument("<text...>", "what to say")
+    .option("--task <task>", "only to the worker of this task, such as t3")
+    .action(async (id: string, words: string[], { task, ...flags }: { task?: string }) =>
+      send(id, flags, () => ({ type: "run.tell", text: words.join(" "), ...(task === undefined ? {} : { task }) })),
+    );
+  steer("answer", "answer a question of a run; show lists them")
+    .argument("<ask>", "id of the question, such as plan")
+    .argument("<yes|no>", "the answer")
+    .argument("[text...]", "words that go with it")
+    .action(async (id: string, ask: string, decision: string, words: string[], flags: object) =>
+      send(id, flags, async () => (await import("./commands/steer.ts")).answerOf(ask, decision, words)),
+    );
+  steer("pause", "let nothing new start; resume goes on").action(async (id: string, flags: object) =>
+    send(id, flags, () => ({ type: "run.pause" })),
+  );
+  const because = (reason: string | undefined) => (reason === undefined ? {} : { reason });
+  steer("cancel", "end a run with what it has")
+    .option("--reason <text>", "a few words that go with it")
+    .action(async (id: string, { reason, ...flags }: { reason?: string }) =>
+      send(id, flags, () => ({ type: "run.cancel", ...because(reason) })),
+    );
+  steer("skip", "leave a task out, and what needs its result")
+    .argument("<task>", "such as t3")
+    .option("--reason <text>", "a few words that go with it")
+    .action(async (id: string, task: string, { reason, ...flags }: { reason?: string }) =>
+      send(id, flags, () => ({ type: "task.skip", task, ...because(reason) })),
+    );
+  steer("retry", "try a failed or skipped task again")
+    .argument("<task>", "such as t3")
+    .action(async (id: string, task: string, flags: object) => send(id, flags, () => ({ type: "task.retry", task })));
 }
 
 /** The demo and the doctor. */
@@ -127,9 +196,13 @@ function addRest(program: Command, io: Io, keep: Keep): void {
 }
 
 function withRunFlags(command: Command): Command {
-  return withShared(command)
+  return withLimits(withShared(command))
     .option("--no-workspace", "text only: no files are read or written")
-    .option("--mode <mode>", "auto, direct (one worker, no plan) or orchestrate (default: auto)")
+    .option("--mode <mode>", "auto, direct (one worker, no plan) or orchestrate (default: auto)");
+}
+
+function withLimits(command: Command): Command {
+  return command
     .option("--workers <names>", "workers that may be used, separated by commas (default: all)")
     .option("--concurrency <n>", "most tasks at once (default: 8)")
     .option("--budget <usd>", "most money for the whole run, in USD (default: no limit)")

@@ -39,7 +39,11 @@ export function dispatch(context: RunContext, rules: Pick<RunRules, "cards" | "t
     all = sequence(
       all,
       () => step({ ...now, queue }),
-      ...started.map(({ task }, at) => (next: RunContext) => take(next, task, entries[at])),
+      ...started.map(
+        ({ task }, at) =>
+          (next: RunContext) =>
+            take(next, task, entries[at]),
+      ),
       (next) => step(next, ...fresh.flatMap((one) => startTask(now, one))),
     );
     if (fresh.length === started.length) return all;

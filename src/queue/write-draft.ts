@@ -10,7 +10,8 @@ export function draftOf({ rationale, tasks }: Plan): DraftPlan {
 }
 
 function draftTask({ dependencies, input, outputFormat, ...task }: Task, labelOf: (id: TaskId) => string): DraftTask {
-  const labels = (wanted: "hard" | "soft") => dependencies.flatMap(({ kind, task: id }) => (kind === wanted ? [labelOf(id)] : []));
+  const labels = (wanted: "hard" | "soft") =>
+    dependencies.flatMap(({ kind, task: id }) => (kind === wanted ? [labelOf(id)] : []));
   return {
     label: task.label,
     worker: task.worker,

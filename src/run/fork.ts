@@ -16,6 +16,7 @@ import { resolveModels } from "../model/models.ts";
 import type { Lineage, ReuseEntry } from "../protocol/lineage.ts";
 import type { DraftPlan, Plan } from "../protocol/plan.ts";
 import { checkPlan, describeIssues } from "../queue/check-plan.ts";
+import { draftOf } from "../queue/write-draft.ts";
 import { createToolbox } from "../tools/toolbox.ts";
 import { takeBase } from "../workspace/inherit.ts";
 import type { BuiltIn } from "../workers/built-in.ts";
@@ -91,6 +92,15 @@ export async function forkRun<const W extends readonly Worker[] = BuiltIn>(
   return begin({ id: input.runId, store, world, input: whole }, options) as unknown as Run<W>;
 }
 
+/** The plan of a recorded run at a moment, as it can be edited; null before there is one. Rejects as `forkRun`. */
+export async function draftAt(
+  id: string,
+  options: Pick<ForkOptions<readonly Worker[]>, "at" | "store" | "workers" | "policy" | "tools">,
+): Promise<DraftPlan | null> {
+  const { context } = await momentOf(recordOf(id, options), options);
+  return context.plan && draftOf(context.plan);
+}
+
 /** A moment of a recorded run, as far as this version can follow its journal. */
 export interface Moment extends Omit<Peeked, "rows"> {
   readonly rows: readonly Row[];
@@ -100,13 +110,19 @@ export interface Moment extends Omit<Peeked, "rows"> {
  * The last usable moment, or the one that is wanted. Inputs of effects are not compared: a fork may go on from a run that
  * another version began, since what was answered then is recorded. Throws QuatrainError "StoreCorrupt" or "BadOption".
  */
-export async function momentOf(record: RunRecord, options: Pick<ForkOptions, "at" | "policy" | "tools"> & { workers?: readonly Worker[] }): Promise<Moment> {
+export async function momentOf(
+  record: RunRecord,
+  options: Pick<ForkOptions, "at" | "policy" | "tools"> & { workers?: readonly Worker[] },
+): Promise<Moment> {
   const { id } = record.info;
   let rows = upTo(salvagedRows(record), options.at, id);
   const world = quietWorld(record, options);
   let why: unknown;
   while (rows.length > 0) {
-    const { peeked, fault, reached } = await replay(rows.map(({ digest: _digest, ...row }) => row), world);
+    const { peeked, fault, reached } = await replay(
+      rows.map(({ digest: _digest, ...row }) => row),
+      world,
+    );
     if (peeked) {
       if (options.at !== undefined && peeked.seq < options.at) throw beyond(id, options.at, { usable: peeked.seq, why });
       return { ...peeked, rows };
@@ -118,7 +134,10 @@ export async function momentOf(record: RunRecord, options: Pick<ForkOptions, "at
 }
 
 const beyond = (id: string, at: number, { usable, why }: { readonly usable: number; readonly why: unknown }): QuatrainError =>
-  new QuatrainError("BadOption", `at is ${at}, but run "${id}" can be followed up to row ${usable} only: ${messageOf(why)} Give at: ${usable}.`);
+  new QuatrainError(
+    "BadOption",
+    `at is ${at}, but run "${id}" can be followed up to row ${usable} only: ${messageOf(why)} Give at: ${usable}.`,
+  );
 
 const EDITED = { mode: "orchestrate", worker: null, reason: "the plan was edited" } as const;
 
@@ -126,7 +145,10 @@ function planOf(context: RunContext, workers: readonly Worker[], { plan }: Pick<
   if (plan === undefined) {
     const lost = context.plan?.tasks.find((task) => !workers.some(({ name }) => name === task.worker));
     if (!lost) return context.plan;
-    throw new QuatrainError("BadPlan", `Task "${lost.label}" is for worker "${lost.worker}", who is not among the workers given.`);
+    throw new QuatrainError(
+      "BadPlan",
+      `Task "${lost.label}" is for worker "${lost.worker}", who is not among the workers given.`,
+    );
   }
   const tasks = Math.max(context.options.maxTasks, context.plan?.tasks.length ?? 0);
   const checked = checkPlan(plan, { workers, limits: { tasks } });
@@ -209,7 +231,9 @@ function outsideTasks(rows: readonly Row[], context: RunContext, { tools }: Pick
   return new Set(
     rows.flatMap(({ kind, key, body }) => {
       const task = kind === "result" ? /^(t\d+)#\d+\/turn\//.exec(key ?? "")?.[1] : undefined;
-      return task !== undefined && calledTools(body).some((name) => offered(task).includes(name) && isOutside(name)) ? [task] : [];
+      return task !== undefined && calledTools(body).some((name) => offered(task).includes(name) && isOutside(name))
+        ? [task]
+        : [];
     }),
   );
 }

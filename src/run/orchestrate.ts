@@ -67,6 +67,8 @@ export function storeError(error: unknown): unknown {
     VersionMismatch: "StoreTooNew",
     StoreCorrupt: "StoreCorrupt",
     UnknownRun: "UnknownRun",
+    RunExists: "BadOption",
+    Drift: "StoreTooNew",
   } as const;
   const code = error.code in codes ? codes[error.code as keyof typeof codes] : undefined;
   return code ? new QuatrainError(code, error.message, { cause: error }) : error;

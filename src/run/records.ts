@@ -58,7 +58,9 @@ export function listRuns({ store = ".quatrain" }: StoreOptions = {}): readonly R
     if (!input) return [];
     const state = info.ended === undefined ? "open" : info.ended.kind === "done" ? "ended" : "broken";
     const { request, world, lineage } = input;
-    return [{ id: info.id, request, createdAt: info.createdAt, state, workspace: world.workspace, parent: lineage?.parent ?? null }];
+    return [
+      { id: info.id, request, createdAt: info.createdAt, state, workspace: world.workspace, parent: lineage?.parent ?? null },
+    ];
   });
 }
 

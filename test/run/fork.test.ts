@@ -6,7 +6,17 @@ import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { createActor } from "xstate";
 import { z } from "zod";
 import { sqliteHost } from "../../src/host/sqlite.ts";
-import { BUILT_IN, commandRun, defineWorker, forkRun, listRuns, openRun, orchestrate, peekRun, prepareRun } from "../../src/index.ts";
+import {
+  BUILT_IN,
+  commandRun,
+  defineWorker,
+  forkRun,
+  listRuns,
+  openRun,
+  orchestrate,
+  peekRun,
+  prepareRun,
+} from "../../src/index.ts";
 import type { ForkOptions, NumberedEvent, Run, Worker } from "../../src/index.ts";
 import type { DraftPlan, DraftTask } from "../../src/protocol/plan.ts";
 import { draftOf } from "../../src/queue/write-draft.ts";
@@ -85,7 +95,11 @@ describe("a fork", () => {
       { task: "t3", from: "r-1", savedUsd: spent[2], files: ["c.md"] },
       { task: "t2", from: "r-1", savedUsd: spent[1], files: ["b.md"] },
     ]);
-    expect(result.tasks.map(({ usd, attempts }) => [usd, attempts])).toEqual([[0, 1], [0, 1], [0, 1]]);
+    expect(result.tasks.map(({ usd, attempts }) => [usd, attempts])).toEqual([
+      [0, 1],
+      [0, 1],
+      [0, 1],
+    ]);
     expect(listRuns({ store }).map(({ id, parent }) => [id === "r-1", parent?.run ?? null])).toEqual([
       [true, null],
       [false, "r-1"],
@@ -105,7 +119,10 @@ describe("a fork", () => {
     await original();
     const plan = edited(await planOf("r-1"), "a", { constraints: ["in short"] });
     const { reused, asked } = await forked({ plan: JSON.stringify(plan) });
-    expect([reused, asked]).toEqual([["t3", "t2"], ["t1#1/1", "synthesis/1"]]);
+    expect([reused, asked]).toEqual([
+      ["t3", "t2"],
+      ["t1#1/1", "synthesis/1"],
+    ]);
   });
 
   it("builds on the files that the old run began with, whatever the user did since", async () => {
@@ -117,7 +134,12 @@ describe("a fork", () => {
       ...threeTasks,
       t2: ({ turn, messages }) =>
         turn === 1
-          ? { calls: [{ tool: "glob", input: { pattern: "*" } }, { tool: "read", input: { file_path: "a.txt" } }] }
+          ? {
+              calls: [
+                { tool: "glob", input: { pattern: "*" } },
+                { tool: "read", input: { file_path: "a.txt" } },
+              ],
+            }
           : `It saw ${JSON.stringify(messages.at(-1)?.content)}`,
     };
     const { run, result } = await forked({ plan }, answers);
@@ -162,7 +184,11 @@ describe("a fork", () => {
     const again = kept(await forkRun("r-2", { store, model }));
     await again.result;
     const reused = (await eventsOf(again)).flatMap((event) => (event.type === "task.reused" ? [event] : []));
-    expect(reused.map(({ from, savedUsd }) => [from, savedUsd > 0])).toEqual([["r-1", true], ["r-1", true], ["r-1", true]]);
+    expect(reused.map(({ from, savedUsd }) => [from, savedUsd > 0])).toEqual([
+      ["r-1", true],
+      ["r-1", true],
+      ["r-1", true],
+    ]);
     expect(model.asked).toEqual(["synthesis/1"]);
   });
 
@@ -203,7 +229,13 @@ describe("a fork", () => {
       class: "once",
       run: () => Promise.resolve({ content: "posted", isError: false }),
     });
-    const caller = defineWorker({ name: "docs", description: "d", instructions: "i", tools: ["write", "post"], evidence: "schema" });
+    const caller = defineWorker({
+      name: "docs",
+      description: "d",
+      instructions: "i",
+      tools: ["write", "post"],
+      evidence: "schema",
+    });
     const workers = [...BUILT_IN.filter(({ name }) => name === "backend"), caller];
     const permissions = { allow: ["post"] };
     const answers: Answers = {
@@ -278,7 +310,9 @@ describe("a fork goes on from", () => {
 
   it("a run whose journal is damaged, with what was finished before the damage", async () => {
     const events = await eventsOf(await original());
-    const row = Number(events.find((event) => event.type === "phase.entered" && event.phase === "synthesizing")?.seq.split(".")[0]);
+    const row = Number(
+      events.find((event) => event.type === "phase.entered" && event.phase === "synthesizing")?.seq.split(".")[0],
+    );
     const database = new DatabaseSync(path.join(store, "runs.db"));
     database.prepare("UPDATE host_rows SET body = ? WHERE seq = ?").run('{"value":"forged"}', row + 1);
     database.close();

@@ -44,7 +44,14 @@ describe("a recorded run", () => {
   beforeAll(async () => {
     workspace = await mkdtemp(path.join(tmpdir(), "quatrain-peek-"));
     store = path.join(workspace, ".quatrain");
-    const options = { workspace, id: "r-1", model: fixedModel(troubled), mode: "orchestrate", review: true, asks: "wait" } as const;
+    const options = {
+      workspace,
+      id: "r-1",
+      model: fixedModel(troubled),
+      mode: "orchestrate",
+      review: true,
+      asks: "wait",
+    } as const;
     // A first run makes the store.
     await kept(orchestrate("x", { workspace, model: fixedModel({ "*": "yes" }), mode: "direct", workers })).result;
     const host = sqliteHost({ file: path.join(store, "runs.db"), run: "r-1" });

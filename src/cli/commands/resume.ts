@@ -1,12 +1,14 @@
 // `quatrain resume`: takes a run up where it stopped; of an ended one it tells the result again, and applies it if wanted.
 import { NEVER } from "rxjs";
 import { QuatrainError } from "../../core/errors.ts";
-import { openRun } from "../../run/open-run.ts";
+import { commandRun, openRun } from "../../run/open-run.ts";
+import { peekRun } from "../../run/peek.ts";
 import { listRuns } from "../../run/records.ts";
 import type { RunSummary } from "../../run/records.ts";
 import type { Answer } from "../../run/options.ts";
 import type { Ask } from "../../protocol/command.ts";
-import { openInspector } from "../inspector.ts";
+import { foundRun } from "../found-run.ts";
+import { withInspector } from "../inspector.ts";
 import { canRepaint, isInteractive } from "../io.ts";
 import type { Io } from "../io.ts";
 import { modelOptions, placeOf } from "../settings.ts";
@@ -20,19 +22,20 @@ export async function resumeCommandLine(id: string | undefined, flags: SharedFla
   const kind = reporterKind(flags, canRepaint(io));
   const isPerson = kind !== "json" && isInteractive(io);
   const models = modelOptions(flags, io);
-  const inspector = flags.inspect === true ? await openInspector(io, kind) : null;
-  try {
-    const run = await openRun(recorded.id, {
+  return withInspector(flags, { io, kind }, async (inspect) => {
+    const opening = openRun(recorded.id, {
       store: place.store,
       ...(typeof flags.workspace === "string" && place.workspace !== null ? { workspace: place.workspace } : {}),
       ...(models === undefined ? {} : { models }),
       // An ended run asks no model any more, so it needs no key.
       ...(recorded.state === "ended" ? { model: { turn: () => NEVER } } : {}),
       ...(isPerson ? {} : { asks: nobody }),
-      ...(inspector ? { inspect: inspector.inspect } : {}),
+      ...inspect,
     });
+    const run = await opening.catch((error: unknown) => resumeElsewhere(error, { recorded, place, io }));
+    if (run === null) return 0;
     const where = { ...place, workspace: recorded.workspace === null ? null : (place.workspace ?? recorded.workspace) };
-    return await superviseRun(run, {
+    return superviseRun(run, {
       io,
       kind,
       place: where,
@@ -40,23 +43,32 @@ export async function resumeCommandLine(id: string | undefined, flags: SharedFla
       approvePlan: flags.yes === true,
       leavePlan: !isPerson,
     });
-  } finally {
-    await inspector?.close();
-  }
+  });
 }
 
-function chosen(id: string | undefined, { store, flags }: Place): RunSummary {
-  const runs = listRuns({ store });
-  const found = id === undefined ? runs.findLast(({ state }) => state === "open") : runs.find((run) => run.id === id);
+/** A paused run of another process is told to go on: null then. Anything else is an error as it was. */
+async function resumeElsewhere(error: unknown, { recorded: { id }, place: { store }, io }: Elsewhere): Promise<null> {
+  if (!QuatrainError.is(error) || error.code !== "RunBusy") throw error;
+  const { snapshot } = await peekRun(id, { store }).catch(() => ({ snapshot: null }));
+  const isPaused = snapshot?.status === "active" && snapshot.matches({ active: { activity: "paused" } });
+  if (!isPaused) throw error;
+  commandRun(id, { type: "run.resume" }, { store });
+  io.stdout.write(`${id} was paused; the process that works on it goes on.\n`);
+  return null;
+}
+
+interface Elsewhere {
+  readonly recorded: RunSummary;
+  readonly place: Place;
+  readonly io: Io;
+}
+
+function chosen(id: string | undefined, place: Place): RunSummary {
+  if (id !== undefined) return foundRun(id, place);
+  const { store, flags } = place;
+  const found = listRuns({ store }).findLast(({ state }) => state === "open");
   if (found) return found;
-  if (id === undefined)
-    throw new QuatrainError("UnknownRun", `There is no open run in ${store}. See all with: quatrain runs${flags}`);
-  const recent = runs.slice(-5).map((run) => run.id);
-  const known =
-    recent.length > 0
-      ? `Recent runs: ${recent.join(", ")}.`
-      : "It holds no runs; name another place with --workspace or --state-dir.";
-  throw new QuatrainError("UnknownRun", `There is no run "${id}" in ${store}. ${known}`);
+  throw new QuatrainError("UnknownRun", `There is no open run in ${store}. See all with: quatrain runs${flags}`);
 }
 
 /** Without a person every question but the plan's is answered with no; the plan is left for one. */
