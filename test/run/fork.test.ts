@@ -327,7 +327,12 @@ describe("a fork goes on from", () => {
 
   it("the last row that this version can follow, and says which that is when a later one is wanted", async () => {
     const policy = { table: hasty };
-    await original({ "t2#1": { fail: "Refused" } }, { policy });
+    const tasks = [
+      { label: "a", worker: "backend", task: "say a" },
+      { label: "b", worker: "docs", task: "say b", depends_on: ["a", "c"] },
+      { label: "c", worker: "docs", task: "say c" },
+    ];
+    await original({ plan: { json: { rationale: "", tasks } }, "t2#1": { fail: "Refused" } }, { policy });
     const { rows } = await peekRun("r-1", { store, policy });
     // Under this policy t2 is not tried again, so its wait in the journal fits nothing.
     const other = { table: { ...hasty, Refused: { ...hasty.Refused, attempt: [], then: "fail" as const } } };

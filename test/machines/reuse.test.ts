@@ -1,0 +1,186 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { randomFrom } from "../../src/core/random.ts";
+import { taskId } from "../../src/core/ids.ts";
+import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
+import { contentKey, workerDigest, workerDigests } from "../../src/machines/reuse.ts";
+import type { RunContext } from "../../src/machines/run-state.ts";
+import { startRun } from "../../src/machines/run-state.ts";
+import type { Lineage, ReuseEntry } from "../../src/protocol/lineage.ts";
+import type { Plan, Task } from "../../src/protocol/plan.ts";
+import { DEFAULT_POLICY } from "../../src/core/policy.ts";
+import type { Report } from "../../src/protocol/work.ts";
+import { modelOf, models, runInput, workers } from "../support/cast.ts";
+import { planOf, randomPlan } from "../support/plans.ts";
+import { randomStage } from "../support/random-world.ts";
+import { simulate } from "../support/simulate.ts";
+import type { SimulatedRun } from "../support/simulate.ts";
+
+const cards = workers.map(({ card }) => card);
+const rules = { policy: DEFAULT_POLICY, cards, tools: {}, checkPlan: () => ({ ok: false as const, issues: [] }) };
+const facts = { workers: workerDigests(cards, {}), base: "base" };
+const lineageOf = (reuse: readonly ReuseEntry[], base: string | null = null): Lineage => ({
+  parent: { run: "r-0", seq: 9, as: "fork" },
+  route: null,
+  told: [],
+  base,
+  reuse,
+  earlier: [],
+});
+
+const report = (ref: string): Report => ({
+  worker: "backend",
+  success: true,
+  output: { ref: `output ${ref}`, bytes: 1, value: "x" },
+  summary: "x",
+  changes: { ref: `changes ${ref}`, files: [] },
+  evidence: [],
+});
+
+/** `b` needs `a`, whose report is there. */
+function contextOf(change: (plan: Plan) => Plan = (plan) => plan, more: Partial<RunContext> = {}): RunContext {
+  const plan = change(planOf({ a: {}, b: { needs: ["a"], files: ["f"], writes: ["w"], acceptance: ["make"] } }));
+  return { ...startRun(runInput({ plan }), rules), reports: [report("1"), null], ...more };
+}
+
+const changed =
+  (label: string, more: Partial<Task>) =>
+  (plan: Plan): Plan => ({ ...plan, tasks: plan.tasks.map((task) => (task.label === label ? { ...task, ...more } : task)) });
+
+describe("the key of a task's content", () => {
+  const key = (context: RunContext, more: Partial<typeof facts> = {}) => contentKey(context, taskId("t2"), { ...facts, ...more });
+  const usual = key(contextOf());
+
+  it.each<[string, RunContext, Partial<typeof facts>?]>([
+    ["its task", contextOf(changed("b", { task: "do it otherwise" }))],
+    ["its input", contextOf(changed("b", { input: 3 }))],
+    ["its files", contextOf(changed("b", { files: ["g"] }))],
+    ["its constraints", contextOf(changed("b", { constraints: ["fast"] }))],
+    ["its output format", contextOf(changed("b", { outputFormat: "two lines" }))],
+    ["what it may write", contextOf(changed("b", { writes: [] }))],
+    ["what it must pass", contextOf(changed("b", { acceptance: [] }))],
+    ["its tier", contextOf(changed("b", { tier: "opus" }))],
+    ["its worker", contextOf(changed("b", { worker: "frontend" }))],
+    ["what its worker is", contextOf(), { workers: { ...facts.workers, backend: "another" } }],
+    ["the files at the start", contextOf(), { base: "another" }],
+    [
+      "the model",
+      contextOf(undefined, { models: { ...models, tiers: { ...models.tiers, sonnet: modelOf("claude-sonnet-5") } } }),
+    ],
+    [
+      "the effort",
+      contextOf(undefined, {
+        models: { ...models, tiers: { ...models.tiers, sonnet: modelOf("claude-sonnet-5-5", { effort: "low" }) } },
+      }),
+    ],
+    ["the report it is given", contextOf(undefined, { reports: [{ ...report("1"), output: report("2").output }, null] })],
+    ["the files it builds on", contextOf(undefined, { reports: [{ ...report("1"), changes: report("2").changes }, null] })],
+    ["a dependency more", contextOf(changed("b", { dependencies: [] }))],
+    ["the label of what it needs", contextOf(changed("a", { label: "aa" }))],
+  ])("changes with %s", (_what, context, more) => {
+    expect(key(context, more)).not.toBe(usual);
+    expect(key(context, more)).not.toBeNull();
+  });
+
+  it("changes with nothing else: not its place, label or price, what was said, or what earlier attempts tried", () => {
+    const first = contextOf((plan) => ({ ...plan, rationale: "other" }));
+    const price = { ...models.tiers.sonnet, price: null };
+    const same: readonly RunContext[] = [
+      first,
+      contextOf(changed("b", { label: "bb", optional: true })),
+      contextOf(undefined, { told: ["hurry"], runId: "r-9", seed: 7, now: 99 }),
+      contextOf(undefined, { models: { ...models, orchestrator: modelOf("x"), tiers: { ...models.tiers, sonnet: price } } }),
+      contextOf(undefined, {
+        adjustments: { t2: { choice: models.orchestrator, trimmed: true, issues: ["no"], changes: ["yes"] } },
+      }),
+    ];
+    for (const context of same) expect(key(context)).toBe(usual);
+  });
+
+  it("is none for a task or worker that nobody knows", () => {
+    expect(contentKey(contextOf(), taskId("t9"), facts)).toBeNull();
+    expect(contentKey(contextOf(changed("b", { worker: "constructor" })), taskId("t2"), facts)).toBeNull();
+    expect(contentKey(startRun(undefined, rules), taskId("t1"), facts)).toBeNull();
+  });
+
+  it("knows a worker by its card and its tools, however many it may be at once", () => {
+    const card = cards[0]!;
+    const tool = { name: "read", description: "reads", inputSchema: {} };
+    expect(workerDigest({ ...card, cap: 3 }, {})).toBe(workerDigest(card, {}));
+    for (const other of [
+      { ...card, instructions: "!" },
+      { ...card, tools: [] },
+      { ...card, maxTurns: 3 },
+    ])
+      expect(workerDigest(other, {})).not.toBe(workerDigest(card, {}));
+    expect(workerDigest(card, { read: tool })).not.toBe(workerDigest(card, { read: { ...tool, description: "writes" } }));
+  });
+});
+
+describe("a run that takes over finished work", () => {
+  const stage = randomStage();
+  const machine = createOrchestrator({ workers, ports: stage.ports });
+  const named = ["backend", "frontend", "typed", "capped", "sum"];
+
+  async function play(
+    seed: number,
+    plan: Plan,
+    lineage?: Lineage,
+  ): Promise<SimulatedRun & { readonly asked: readonly string[] }> {
+    stage.play(seed, { turns: lineage ? 0 : 0.15, steps: lineage ? 0 : 0.1 });
+    const input = runInput({ plan, seed, options: { concurrency: 1 + (seed % 5), hasWorkspace: seed % 2 === 0 } });
+    const run = await simulate({ machine, seed, input: lineage ? { ...input, lineage } : input });
+    return { ...run, asked: [...stage.ports.asked.keys()] };
+  }
+
+  /** What a fork makes of a run's end. */
+  function entriesOf({ snapshot: { context } }: SimulatedRun): readonly ReuseEntry[] {
+    const known = {
+      workers: workerDigests(cards, Object.fromEntries(stage.ports.tools.map((tool) => [tool.name, tool]))),
+      base: null,
+    };
+    return (context.queue?.tasks ?? []).flatMap(({ id, usd }, at) => {
+      const [done, key] = [context.reports[at], contentKey(context, id, known)];
+      return done && key !== null ? [{ key, from: "r-0", usd, report: done }] : [];
+    });
+  }
+
+  it("starts nobody for it, gives dependants the same, and does the rest, whatever the plan", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 100_000 }), async (seed) => {
+        const plan = randomPlan(randomFrom(seed), named);
+        const first = await play(seed, plan);
+        const entries = entriesOf(first);
+        const finished = first.snapshot.context.reports.flatMap((done, at) => (done ? [`t${at + 1}`] : []));
+        const second = await play(seed, plan, lineageOf(entries));
+        const reused = second.events.flatMap((event) => (event.type === "task.reused" ? [event.task] : []));
+        const { reports } = second.snapshot.context;
+        // A soft dependency that failed before and is done now makes for another task.
+        const started = second.events.flatMap((event) => (event.type === "task.started" ? [event.task] : []));
+        expect(reused.filter((task) => !finished.includes(task))).toEqual([]);
+        expect(started.filter((task) => reused.includes(task))).toEqual([]);
+        expect(new Set(reused).size).toBe(reused.length);
+        for (const task of reused)
+          expect(reports[Number(task.slice(1)) - 1]).toEqual(first.snapshot.context.reports[Number(task.slice(1)) - 1]);
+        expect(second.asked.filter((key) => reused.some((task) => key.startsWith(`${task}#`)))).toEqual([]);
+        expect(second.end).toEqual({ kind: "done" });
+        if (first.output?.tasks.every(({ status }) => status === "finished")) expect(started).toEqual([]);
+      }),
+      { numRuns: 60, seed: 11 },
+    );
+  });
+
+  it("takes over 2,000 finished tasks in one go, more than it may start at once", async () => {
+    const plan = planOf(Object.fromEntries(Array.from({ length: 2_000 }, (_, at) => [`n${at}`, {}])));
+    const digests = workerDigests(cards, Object.fromEntries(stage.ports.tools.map((tool) => [tool.name, tool])));
+    const whole = startRun(runInput({ plan }), rules);
+    const entries = plan.tasks.map(({ id }): ReuseEntry => {
+      const key = contentKey(whole, id, { workers: digests, base: null }) ?? "";
+      return { key, from: "r-0", usd: 1, report: report(id) };
+    });
+    const run = await play(2, plan, lineageOf(entries));
+    expect(run.end).toEqual({ kind: "done" });
+    expect(run.events.filter(({ type }) => type === "task.reused")).toHaveLength(2_000);
+    expect(run.events.filter(({ type }) => type === "task.started")).toEqual([]);
+  });
+});
