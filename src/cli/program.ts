@@ -102,7 +102,7 @@ function addGoingOn(program: Command, io: Io, keep: Keep): void {
     .argument("<run>", "id of the run")
     .argument("<request...>", "what is to be done now, in words");
   withLimits(withShared(follow)).action(async (id: string, words: string[], flags: object) =>
-    keep(async () => (await import("./commands/continue.ts")).continueCommand(id, words.join(" "), flags, io))(),
+    keep(async () => (await import("./commands/continue.ts")).continueCommand({ id, request: words.join(" ") }, flags, io))(),
   );
 }
 
@@ -150,7 +150,7 @@ function addSteering(program: Command, io: Io, keep: Keep): void {
     .argument("<ask>", "id of the question, such as plan")
     .argument("<yes|no>", "the answer")
     .argument("[text...]", "words that go with it")
-    .action(async (id: string, ask: string, decision: string, words: string[], flags: object) =>
+    .action(async (...[id, ask, decision, words, flags]: [string, string, string, string[], object]) =>
       send(id, flags, async () => (await import("./commands/steer.ts")).answerOf(ask, decision, words)),
     );
   steer("pause", "let nothing new start; resume goes on").action(async (id: string, flags: object) =>

@@ -54,7 +54,9 @@ async function atWork(): Promise<{ readonly run: Called; readonly id: string; re
   const models = held({ content: ["Did a."] });
   const usual = smallJob();
   let asked = (): void => {};
-  const isAsked = new Promise<void>((resolve) => (asked = resolve));
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
   brain = (request, about) => {
     if (about.turn > 0 || !JSON.stringify(request.messages[0]).includes("job a")) return usual(request, about);
     if (request.model.includes("opus")) return usual(request, about);
@@ -194,9 +196,9 @@ describe("show", () => {
     for (let row = 3; row < rows; row += Math.floor(rows / 5)) views.push(await at(row));
     views.push(await at(rows));
     const order = ["routing", "decomposing", "dispatching", "integrating", "synthesizing", "done"];
-    const places = views.map(({ phase }) => order.indexOf(String(phase)));
-    expect(places).toEqual(places.toSorted((a, b) => a - b));
-    expect([places.includes(2), places.at(-1)]).toEqual([true, 5]);
+    const steps = views.map(({ phase }) => order.indexOf(String(phase)));
+    expect(steps).toEqual(steps.toSorted((a, b) => a - b));
+    expect([steps.includes(2), steps.at(-1)]).toEqual([true, 5]);
     const text = await quatrain("show", id, "--at", "5");
     expect(text.stdout).toContain(`Go another way from here: quatrain fork ${id} --at 5`);
     const refused = await quatrain("show", id, "--at", "9999");

@@ -37,7 +37,7 @@ async function original(answers: Answers = {}, more: object = {}): Promise<Run> 
   const model = fixedModel({ ...inText, ...answers });
   const run = kept(orchestrate("go", { store, id: "r-1", mode: "orchestrate", model, ...more }));
   await run.result;
-  return run as unknown as Run;
+  return run;
 }
 
 /** Forks the run and lets the fork end. */
@@ -263,7 +263,7 @@ function strange(
   const host = sqliteHost({ file: path.join(store, "runs.db"), run: "r-1" });
   const model = fixedModel({ ...inText, ...answers });
   const { world, input } = prepareRun("go", { store, id: "r-1", mode: "orchestrate", model }, host.clock);
-  const machine = world.machines.orchestrator.provide({ actions: (change.actions ?? {}) as never });
+  const machine = world.machines.orchestrator.provide({ actions: change.actions ?? {} });
   const given = change.digests ? { ...input, world: { ...input.world, workerDigests: change.digests } } : input;
   const versions = { ...world.versions, ...change.versions };
   const actor = createActor(machine, host.attach({ input: given as typeof input, versions }));
@@ -352,8 +352,10 @@ describe("a fork is refused", () => {
   it("with a plan that can't be carried out, naming everything that is wrong with it", async () => {
     await original();
     const plan = edited(await planOf("r-1"), "b", { worker: "docks", depends_on: ["a", "z"] });
-    const refused = expect(forkRun("r-1", { store, plan, model: fixedModel({}) })).rejects;
-    await refused.toMatchObject({ code: "BadPlan", message: expect.stringMatching(/docks[\s\S]*"z"/) as string });
+    await expect(forkRun("r-1", { store, plan, model: fixedModel({}) })).rejects.toMatchObject({
+      code: "BadPlan",
+      message: expect.stringMatching(/docks[\s\S]*"z"/) as string,
+    });
     expect(listRuns({ store })).toHaveLength(1);
   });
 

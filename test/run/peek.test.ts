@@ -111,7 +111,11 @@ describe("a run that somebody works on", () => {
     const store = await folder();
     const gate = deferred<string>();
     let begun = 0;
-    const slow = defineWorker({ name: "slow", description: "d", perform: () => (begun++, gate.promise) });
+    const perform = (): Promise<string> => {
+      begun++;
+      return gate.promise;
+    };
+    const slow = defineWorker({ name: "slow", description: "d", perform });
     const model = fixedModel({ "*": "never asked" });
     const run = kept(orchestrate("wait", { store, id: "r-1", model, workers: [slow], mode: "direct" }));
     await eventOf(run, "task.progressed", ({ state }) => state === "working");

@@ -8,8 +8,14 @@ import { placeOf, runOptions } from "../settings.ts";
 import type { RunFlags } from "../settings.ts";
 import { reporterKind, superviseRun } from "../supervise.ts";
 
+/** What was typed. */
+export interface FollowUp {
+  readonly id: string;
+  readonly request: string;
+}
+
 /** Follows a run up and watches the new one to its end. Throws QuatrainError "UnknownRun", "BadOption" … */
-export async function continueCommand(id: string, request: string, flags: RunFlags, io: Io): Promise<number> {
+export async function continueCommand({ id, request }: FollowUp, flags: RunFlags, io: Io): Promise<number> {
   const place = placeOf(flags, io);
   const recorded = foundRun(id, place);
   const kind = reporterKind(flags, canRepaint(io));

@@ -5,6 +5,7 @@ import { commandRun, openRun } from "../../run/open-run.ts";
 import { peekRun } from "../../run/peek.ts";
 import { listRuns } from "../../run/records.ts";
 import type { RunSummary } from "../../run/records.ts";
+import type { Run } from "../../run/run.ts";
 import type { Answer } from "../../run/options.ts";
 import type { Ask } from "../../protocol/command.ts";
 import { foundRun } from "../found-run.ts";
@@ -23,7 +24,7 @@ export async function resumeCommandLine(id: string | undefined, flags: SharedFla
   const isPerson = kind !== "json" && isInteractive(io);
   const models = modelOptions(flags, io);
   return withInspector(flags, { io, kind }, async (inspect) => {
-    const opening = openRun(recorded.id, {
+    const options = {
       store: place.store,
       ...(typeof flags.workspace === "string" && place.workspace !== null ? { workspace: place.workspace } : {}),
       ...(models === undefined ? {} : { models }),
@@ -31,9 +32,15 @@ export async function resumeCommandLine(id: string | undefined, flags: SharedFla
       ...(recorded.state === "ended" ? { model: { turn: () => NEVER } } : {}),
       ...(isPerson ? {} : { asks: nobody }),
       ...inspect,
-    });
-    const run = await opening.catch((error: unknown) => resumeElsewhere(error, { recorded, place, io }));
-    if (run === null) return 0;
+    };
+    let run: Run;
+    try {
+      run = await openRun(recorded.id, options);
+    } catch (error) {
+      if (!(await goesOnElsewhere(recorded.id, place, error))) throw error;
+      io.stdout.write(`${recorded.id} was paused; the process that works on it goes on.\n`);
+      return 0;
+    }
     const where = { ...place, workspace: recorded.workspace === null ? null : (place.workspace ?? recorded.workspace) };
     return superviseRun(run, {
       io,
@@ -46,21 +53,14 @@ export async function resumeCommandLine(id: string | undefined, flags: SharedFla
   });
 }
 
-/** A paused run of another process is told to go on: null then. Anything else is an error as it was. */
-async function resumeElsewhere(error: unknown, { recorded: { id }, place: { store }, io }: Elsewhere): Promise<null> {
-  if (!QuatrainError.is(error) || error.code !== "RunBusy") throw error;
-  const { snapshot } = await peekRun(id, { store }).catch(() => ({ snapshot: null }));
+/** True where a paused run of another process was told to go on. */
+async function goesOnElsewhere(id: string, { store }: Place, error: unknown): Promise<boolean> {
+  if (!QuatrainError.is(error) || error.code !== "RunBusy") return false;
+  const peeked = await peekRun(id, { store }).catch(() => undefined);
+  const { snapshot } = peeked ?? {};
   const isPaused = snapshot?.status === "active" && snapshot.matches({ active: { activity: "paused" } });
-  if (!isPaused) throw error;
-  commandRun(id, { type: "run.resume" }, { store });
-  io.stdout.write(`${id} was paused; the process that works on it goes on.\n`);
-  return null;
-}
-
-interface Elsewhere {
-  readonly recorded: RunSummary;
-  readonly place: Place;
-  readonly io: Io;
+  if (isPaused) commandRun(id, { type: "run.resume" }, { store });
+  return isPaused;
 }
 
 function chosen(id: string | undefined, place: Place): RunSummary {

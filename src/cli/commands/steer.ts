@@ -3,6 +3,7 @@
 import { QuatrainError } from "../../core/errors.ts";
 import { taskIndex } from "../../core/ids.ts";
 import { nearest } from "../../core/text.ts";
+import { unreachable } from "../../core/unreachable.ts";
 import { holderOf } from "../../host/holder.ts";
 import type { RunContext } from "../../machines/run-state.ts";
 import type { Command } from "../../protocol/command.ts";
@@ -75,9 +76,14 @@ function refuseUnusable(context: RunContext, command: Command): void {
     case "task.retry":
       return refuseTask(context, command.task, ({ status }) => status === "failed" || status === "skipped");
     case "run.tell":
-      if (command.task !== undefined) refuseTask(context, command.task, ({ status }) => status === "running");
-      return;
+      return command.task === undefined ? undefined : refuseTask(context, command.task, ({ status }) => status === "running");
+    case "plan.edit":
+    case "run.cancel":
+    case "run.pause":
+    case "run.resume":
+      return undefined;
     default:
+      return unreachable(command);
   }
 }
 
