@@ -136,39 +136,39 @@ function addRecorded(program: Command, io: Io, keep: Keep): void {
 
 /** Commands to a run, whoever works on it. */
 function addSteering(program: Command, io: Io, keep: Keep): void {
-  const steer = (name: string, description: string): Command =>
-    withPlace(program.command(name).description(description).argument("<run>", "id of the run"));
+  const steer = (command: Command, description: string): Command =>
+    withPlace(command.description(description).argument("<run>", "id of the run"));
   const send = (id: string, flags: object, command: () => SentCommand | Promise<SentCommand>): Promise<void> =>
     keep(async () => (await import("./commands/steer.ts")).steerCommand(id, await command(), { flags, io }))();
-  steer("tell", "say something to the workers of a run, now and later")
+  steer(program.command("tell"), "say something to the workers of a run, now and later")
     .argument("<text...>", "what to say")
     .option("--task <task>", "only to the worker of this task, such as t3")
     .action(async (id: string, words: string[], { task, ...flags }: { task?: string }) =>
       send(id, flags, () => ({ type: "run.tell", text: words.join(" "), ...(task === undefined ? {} : { task }) })),
     );
-  steer("answer", "answer a question of a run; show lists them")
+  steer(program.command("answer"), "answer a question of a run; show lists them")
     .argument("<ask>", "id of the question, such as plan")
     .argument("<yes|no>", "the answer")
     .argument("[text...]", "words that go with it")
     .action(async (...[id, ask, decision, words, flags]: [string, string, string, string[], object]) =>
       send(id, flags, async () => (await import("./commands/steer.ts")).answerOf(ask, decision, words)),
     );
-  steer("pause", "let nothing new start; resume goes on").action(async (id: string, flags: object) =>
+  steer(program.command("pause"), "let nothing new start; resume goes on").action(async (id: string, flags: object) =>
     send(id, flags, () => ({ type: "run.pause" })),
   );
   const because = (reason: string | undefined) => (reason === undefined ? {} : { reason });
-  steer("cancel", "end a run with what it has")
+  steer(program.command("cancel"), "end a run with what it has")
     .option("--reason <text>", "a few words that go with it")
     .action(async (id: string, { reason, ...flags }: { reason?: string }) =>
       send(id, flags, () => ({ type: "run.cancel", ...because(reason) })),
     );
-  steer("skip", "leave a task out, and what needs its result")
+  steer(program.command("skip"), "leave a task out, and what needs its result")
     .argument("<task>", "such as t3")
     .option("--reason <text>", "a few words that go with it")
     .action(async (id: string, task: string, { reason, ...flags }: { reason?: string }) =>
       send(id, flags, () => ({ type: "task.skip", task, ...because(reason) })),
     );
-  steer("retry", "try a failed or skipped task again")
+  steer(program.command("retry"), "try a failed or skipped task again")
     .argument("<task>", "such as t3")
     .action(async (id: string, task: string, flags: object) => send(id, flags, () => ({ type: "task.retry", task })));
 }

@@ -6,7 +6,7 @@ import { attemptId, taskIndex } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { headAndTail } from "../core/text.ts";
-import type { Task } from "../protocol/plan.ts";
+import type { Plan, Task } from "../protocol/plan.ts";
 import type { Brief, DependencyOutput } from "../protocol/work.ts";
 import { dependencyClosure } from "../queue/plan-index.ts";
 import { canStart, finishTask, isSettled, startReady } from "../queue/queue.ts";
@@ -23,10 +23,17 @@ import type { WorkerInput } from "./worker-state.ts";
 const DEPENDENCY_CHARACTERS = 20_000;
 const TRIMMED_SHARE = 0.6;
 
-/** Starts every task that may start. What is reused makes room and readies others, so that is gone through first. */
+/** Starts every task that may start. */
 export function dispatch(context: RunContext, rules: Pick<RunRules, "cards" | "tools">): Step {
-  const { plan } = context;
-  if (!plan) return step(context);
+  const { queue, plan, lineage } = context;
+  if (!queue || !plan) return step(context);
+  if (lineage && lineage.reuse.length > 0) return dispatchReusing(context, plan, rules);
+  const { queue: next, started } = startReady(queue, plan, context.now);
+  return step({ ...context, queue: next }, ...started.flatMap((one) => startTask(context, one)));
+}
+
+/** D3. What is reused makes room and readies others, so it is gone on with until only work that has to be done was started. */
+function dispatchReusing(context: RunContext, plan: Plan, rules: Pick<RunRules, "cards" | "tools">): Step {
   let digests: Readonly<Record<string, string>> | undefined;
   const workers = () => (digests ??= workerDigests(rules.cards, rules.tools));
   let all = step(context);
@@ -69,7 +76,7 @@ export const adjustmentOf = (context: RunContext, task: TaskId): Adjustment =>
 
 const UNCHANGED: Adjustment = { choice: null, trimmed: false, issues: [], changes: [] };
 
-/** D3: the report of an earlier run settles the task; no worker, no money. */
+/** The report of an earlier run settles the task; no worker, no money. */
 function take(context: RunContext, task: TaskId, entry: ReuseEntry | undefined): Step {
   const { queue, plan } = context;
   if (!queue || !plan || !entry) return step(context);

@@ -60,7 +60,7 @@ export function reusable(
   workers: () => Readonly<Record<string, string>>,
 ): ReuseEntry | undefined {
   const { lineage, queue } = context;
-  if (!lineage || lineage.reuse.length === 0 || queue?.tasks[taskIndex(id)]?.attempts !== 0) return undefined;
+  if (!lineage || queue?.tasks[taskIndex(id)]?.attempts !== 0) return undefined;
   const key = contentKey(context, id, { workers: workers(), base: lineage.base });
   return lineage.reuse.find((entry) => entry.key === key);
 }

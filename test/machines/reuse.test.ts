@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { randomFrom } from "../../src/core/random.ts";
 import { taskId } from "../../src/core/ids.ts";
 import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
-import { contentKey, workerDigest, workerDigests } from "../../src/machines/reuse.ts";
+import { contentKey, reusable, workerDigest, workerDigests } from "../../src/machines/reuse.ts";
 import type { RunContext } from "../../src/machines/run-state.ts";
 import { startRun } from "../../src/machines/run-state.ts";
 import type { Lineage, ReuseEntry } from "../../src/protocol/lineage.ts";
@@ -114,6 +114,20 @@ describe("the key of a task's content", () => {
     ])
       expect(workerDigest(other, {})).not.toBe(workerDigest(card, {}));
     expect(workerDigest(card, { read: tool })).not.toBe(workerDigest(card, { read: { ...tool, description: "writes" } }));
+  });
+});
+
+describe("finished work", () => {
+  it("stands for a task that was never started, not for one that is done again", () => {
+    const context = contextOf(undefined, { lineage: null });
+    const entry = { key: contentKey(context, taskId("t2"), facts) ?? "", from: "r-0", usd: 1, report: report("2") };
+    const given = { ...context, lineage: lineageOf([entry], "base") };
+    const digests = () => facts.workers;
+    expect(reusable(given, taskId("t2"), digests)).toBe(entry);
+    expect(reusable(given, taskId("t1"), digests)).toBeUndefined();
+    expect(reusable({ ...given, lineage: lineageOf([entry], "other") }, taskId("t2"), digests)).toBeUndefined();
+    const tasks = given.queue?.tasks.map((task) => ({ ...task, attempts: 1 })) ?? [];
+    expect(reusable({ ...given, queue: given.queue && { ...given.queue, tasks } }, taskId("t2"), digests)).toBeUndefined();
   });
 });
 

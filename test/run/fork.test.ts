@@ -247,6 +247,21 @@ describe("a fork", () => {
     expect(asked).toContain("t3#1/1");
   });
 
+  it("with more money does what the old run had none left for", async () => {
+    const policy = { table: hasty };
+    const tasks = [
+      { label: "a", worker: "backend", task: "say a" },
+      { label: "b", worker: "docs", task: "say b", depends_on: ["a", "c"], tier: "opus" },
+      { label: "c", worker: "docs", task: "say c" },
+    ];
+    const dear = { fail: "Refused", usage: { outputTokens: 16_000 } } as const;
+    const plan = { json: { rationale: "", tasks } };
+    const first = await original({ plan, "t2#1": dear }, { budget: { usd: 0.5 }, policy });
+    expect(await first.result).toMatchObject({ outcome: "partial", budgetReached: true });
+    const { result, reused } = await forked({ budget: { usd: 5 }, policy });
+    expect([result.outcome, result.budgetReached, reused]).toEqual(["complete", false, ["t1", "t3"]]);
+  });
+
   it("of a direct request gives its answer without asking anybody", async () => {
     await original({ t1: "Forty-two." }, { mode: "direct", workers: BUILT_IN.filter(({ name }) => name === "docs") });
     const { result, asked } = await forked();

@@ -1,14 +1,17 @@
 // `quatrain show`: a run as it stands, or as it stood at any row of its journal; nobody is disturbed and nothing is performed.
 import { NEVER } from "rxjs";
+import { messageOf, QuatrainError } from "../../core/errors.ts";
 import { openRun } from "../../run/open-run.ts";
 import { peekRun } from "../../run/peek.ts";
 import type { RunSummary } from "../../run/records.ts";
 import type { Io } from "../io.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { foundRun } from "../found-run.ts";
+import { inFlags } from "../messages.ts";
 import { Printer } from "../printer.ts";
 import { resultLine } from "../result-line.ts";
 import { viewLines, viewOf } from "../run-state.ts";
+import type { RunView } from "../run-state.ts";
 import { countOf, forkCommandText, placeOf, resumeCommand } from "../settings.ts";
 import type { Place, PlaceFlags } from "../settings.ts";
 import { summaryLines } from "../summary.ts";
@@ -58,9 +61,16 @@ interface StateOptions {
 }
 
 async function stateLines(summary: RunSummary, { place, asJson, at }: StateOptions): Promise<readonly string[]> {
-  const row = at === undefined ? {} : { at: countOf("--at", at, 10_000_000) };
-  const view = viewOf(await peekRun(summary.id, { store: place.store, ...row }));
   const { state, createdAt, workspace } = summary;
+  const row = at === undefined ? {} : { at: countOf("--at", at, 10_000_000) };
+  let view: RunView;
+  try {
+    view = viewOf(await peekRun(summary.id, { store: place.store, ...row }));
+  } catch (error) {
+    // Workers of one's own, another version: the list still knows the run.
+    if (asJson || at !== undefined || !QuatrainError.is(error)) throw error;
+    return [safe(summary.request, 400), `${summary.id}: ${state}. More can't be shown here: ${inFlags(messageOf(error))}`];
+  }
   const resume = state === "open" ? resumeCommand(summary.id, place) : null;
   if (asJson) return [JSON.stringify({ type: "run", state, createdAt, workspace, resume, ...view })];
   const goOn =
