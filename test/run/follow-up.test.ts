@@ -107,14 +107,13 @@ describe("a follow-up run", () => {
     expect(await read("mine.txt")).toBe("ours\n");
   });
 
-  it("may be followed up, again and again", async () => {
-    const first = await begin({ "a.txt": "two\n" });
+  it("may be followed up, again and again, and the last one carries over all of them", async () => {
+    await begin({ "a.txt": "two\n", "old.txt": "old\n" });
     await follow("r-1", "r-2", { "a.txt": "three\n", "b.txt": "b\n" });
     const { run, requests } = await follow("r-2", "r-3", { "b.txt": "c\n" });
     expect(JSON.stringify(requests[0]?.messages)).toMatch(/earlier request 1[\s\S]*earlier request 2/);
-    await first.apply();
-    expect(await run.apply()).toEqual(["a.txt", "b.txt"]);
-    expect([await read("a.txt"), await read("b.txt")]).toEqual(["three\n", "c\n"]);
+    expect(await run.apply()).toEqual(["a.txt", "b.txt", "old.txt"]);
+    expect([await read("a.txt"), await read("b.txt"), await read("old.txt")]).toEqual(["three\n", "c\n", "old\n"]);
   });
 
   it("needs a run that has ended", async () => {
