@@ -4,11 +4,12 @@
 import type { AnyActorRef } from "xstate";
 import { Entry, pathOf, type StartedEffect } from "./entry.ts";
 import { HostError } from "./errors.ts";
+import { SpentKeys } from "./spent-keys.ts";
 
 /** The effects of one run. */
 export class Ledger {
   readonly #open = new Map<string, Entry>();
-  readonly #closed = new Set<string>();
+  readonly #closed = new SpentKeys();
   readonly #byActor = new Map<AnyActorRef, Entry>();
 
   /** Registers a started effect. Throws HostError `MissingKey`, `KeyReused` or (durable) `UnstableId`. */

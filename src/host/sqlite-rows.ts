@@ -12,6 +12,8 @@ const MAX_INLINE = 4_096;
 export class RowTable {
   readonly #run: string;
   readonly #select: StatementSync;
+  /** A run is listed in the transaction that writes its first row. */
+  readonly #isListed: StatementSync;
   readonly #insert: StatementSync;
   readonly #insertBlob: StatementSync;
   /** Checksum of the last row that was read or written. */
@@ -24,6 +26,7 @@ export class RowTable {
     this.#select = database.prepare(
       "SELECT seq, kind, id, key, cause, at, digest, host_rows.body AS body, blob, host_blobs.body AS big, checksum FROM host_rows LEFT JOIN host_blobs ON sha256 = blob WHERE run = ? ORDER BY seq",
     );
+    this.#isListed = database.prepare("SELECT 1 FROM host_runs WHERE run = ?");
     this.#insert = database.prepare("INSERT INTO host_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     this.#insertBlob = database.prepare("INSERT OR IGNORE INTO host_blobs VALUES (?, ?)");
   }
@@ -43,6 +46,7 @@ export class RowTable {
       const row = this.#decode(stored, ++seq);
       yield { row, checksum: this.#last };
     }
+    if (seq === 0 && this.#isListed.get(this.#run)) throw damaged(this.#run, 1, "is missing");
     this.#isChecked = true;
   }
 

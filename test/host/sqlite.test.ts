@@ -309,6 +309,7 @@ describe("a damaged file", () => {
   it.each([
     ["a changed body", "UPDATE host_rows SET body = '{\"n\":2}' WHERE run = 'r1' AND seq = 3", 3, "checksum"],
     ["a missing row", "DELETE FROM host_rows WHERE run = 'r1' AND seq = 2", 2, "is missing"],
+    ["no row left", "DELETE FROM host_rows WHERE run = 'r1'", 1, "is missing"],
     ["a changed time", "UPDATE host_rows SET at = at + 1 WHERE run = 'r1' AND seq = 1", 1, "checksum"],
     [
       "a row of another run",
