@@ -2,8 +2,16 @@
 
 // Runs
 export { orchestrate } from "./run/orchestrate.ts";
-export { commandRun, listRuns, openRun } from "./run/open-run.ts";
-export type { OpenOptions, RunSummary, StoreOptions } from "./run/open-run.ts";
+export { commandRun, openRun } from "./run/open-run.ts";
+export type { CommandOptions, OpenOptions } from "./run/open-run.ts";
+export { listRuns } from "./run/records.ts";
+export { forkRun } from "./run/fork.ts";
+export type { ForkOptions } from "./run/fork.ts";
+export { continueRun } from "./run/follow-up.ts";
+export type { ContinueOptions } from "./run/follow-up.ts";
+export { peekRun } from "./run/peek.ts";
+export type { Peeked, PeekOptions } from "./run/peek.ts";
+export type { RunSummary, StoreOptions } from "./run/records.ts";
 export type { Run, RunResult, TaskResultOf } from "./run/run.ts";
 export type { EventStream } from "./run/event-log.ts";
 export type { Answer, OrchestrateOptions, SharedOptions } from "./run/options.ts";

@@ -174,7 +174,13 @@ function patient() {
       const turn = last?.do === "again" ? [...row.turn, ...Array.from({ length: TRIES }, () => last)].slice(0, TRIES) : row.turn;
       return [
         code,
-        { ...row, turn, attempt: row.attempt.map((step) => ({ ...step, change: { ...step.change, issues: true } })) },
+        {
+          ...row,
+          turn,
+          attempt: row.attempt.map((step) =>
+            step.do === "renew" ? { ...step, change: { ...step.change, issues: true } } : step,
+          ),
+        },
       ];
     }),
   );

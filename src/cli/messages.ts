@@ -38,6 +38,12 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
     " at an endpoint of your own; give the same --base-url again",
   ],
   [/\bworkers is empty\b/g, "--workers is empty"],
-  [/(Wait, stop that process, or send the run a command) with openInbox\(\)/g, "$1 with: quatrain send"],
+  [
+    /(Wait, stop that process, or send the run a command) with openInbox\(\)/g,
+    "$1 with: quatrain tell, answer, pause, cancel, skip or retry",
+  ],
+  [/\bfork the run from there\b/g, "go on from there with: quatrain fork"],
+  [/\bor fork the run\b/g, "or go on from it with: quatrain fork"],
+  [/\bresume it first, or fork it\b/g, "resume it first, or go another way with: quatrain fork"],
   [/ See listRuns\(\{ file \}\) for those it has\./g, " See them with: quatrain runs"],
 ];

@@ -126,6 +126,8 @@ function taskTexts(event: OfTask, task: string): readonly string[] {
       const files = event.files.length > 0 ? `, ${plural(event.files.length, "file")}` : "";
       return [`${task} finished in ${durationText(event.durationMs)}, ${moneyText(event.usd)}${files}: ${safe(event.summary)}`];
     }
+    case "task.reused":
+      return [`${task} reused from ${safe(event.from, 80)}, ${moneyText(event.savedUsd)} saved: ${safe(event.summary)}`];
     case "task.failed":
       return [`${task} failed: ${failureText(event.failure)}`];
     case "task.skipped":

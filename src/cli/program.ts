@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import type { Argument } from "commander";
+import type { Command as SentCommand } from "../protocol/command.ts";
 import type { Io } from "./io.ts";
 
 export { processIo } from "./io.ts";
@@ -51,7 +52,9 @@ function buildProgram(io: Io, keep: Keep): Command {
       "\nExit codes: 0 done, 1 failed, 2 usage or configuration, 3 partial, 4 budget reached, 5 no or refused key, 130/143 by signal.",
     );
   addRunning(program, io, keep);
+  addGoingOn(program, io, keep);
   addRecorded(program, io, keep);
+  addSteering(program, io, keep);
   addRest(program, io, keep);
   return program;
 }
@@ -80,29 +83,94 @@ function addRunning(program: Command, io: Io, keep: Keep): void {
   );
 }
 
+/** Commands that begin a run from another one. */
+function addGoingOn(program: Command, io: Io, keep: Keep): void {
+  const fork = program
+    .command("fork")
+    .description("go another way from any moment of a run, keeping what it has finished")
+    .argument("<run>", "id of the run");
+  withBudget(withShared(fork), "as the old one")
+    .option("--at <row>", "journal row after which the ways part (default: the last)")
+    .option("--edit-plan [file]", "with another plan: in EDITOR, or from a file (made with the present plan where there is none)")
+    .action(async (id: string, flags: object) =>
+      keep(async () => (await import("./commands/fork.ts")).forkCommand(id, flags, io))(),
+    );
+  const follow = program
+    .command("continue")
+    .description("a new request on top of what an ended run came to")
+    .argument("<run>", "id of the run")
+    .argument("<request...>", "what is to be done now, in words");
+  withLimits(withShared(follow)).action(async (id: string, words: string[], flags: object) =>
+    keep(async () => (await import("./commands/continue.ts")).continueCommand({ id, request: words.join(" ") }, flags, io))(),
+  );
+}
+
 /** Commands about recorded runs. */
 function addRecorded(program: Command, io: Io, keep: Keep): void {
   withPlace(program.command("runs").description("list the recorded runs, newest first"))
+    .option("--all", "all of them (default: the newest 20)")
     .option("--json", "one JSON line for each run")
     .action(async (flags: object) => keep(async () => (await import("./commands/runs.ts")).runsCommand(flags, io))());
   withPlace(program.command("show").description("show a run without working on it").argument("<run>", "id of the run"))
+    .option("--at <row>", "its state after this journal row")
     .option("--json", "one JSON line")
     .option("--cost", "where the money went")
     .action(async (id: string, flags: object) =>
       keep(async () => (await import("./commands/show.ts")).showCommand(id, flags, io))(),
     );
-  const send = program
-    .command("send")
-    .description("send a command to a run, whoever works on it")
-    .argument("<run>", "id of the run")
-    .argument("<command>", "approve [ASK], reject [ASK], tell TEXT, pause, resume, cancel, skip TASK or retry TASK")
-    .argument("[words...]", "what the command is about")
-    .option("--task <task>", "tell: only the worker of this task, such as t3")
-    .option("--reason <text>", "approve, reject, cancel, skip: a few words that go with it");
-  withPlace(send).action(async () => {
-    const [id = "", name = "", ...words] = send.args;
-    await keep(async () => (await import("./commands/send.ts")).sendCommand({ id, name, words }, send.opts(), io))();
-  });
+  withPlace(
+    program
+      .command("export")
+      .description("write the journal of a run as JSON lines")
+      .argument("<run>", "id of the run")
+      .argument("[file]", "where to (default: stdout)"),
+  ).action(async (id: string, file: string | undefined, flags: object) =>
+    keep(async () => (await import("./commands/transfer.ts")).exportCommand(id, file, { flags, io }))(),
+  );
+  withPlace(program.command("import").description("take an exported journal in").argument("<file>", "what export wrote"))
+    .option("--as <id>", "under another id")
+    .action(async (file: string, flags: object) =>
+      keep(async () => (await import("./commands/transfer.ts")).importCommand(file, flags, io))(),
+    );
+}
+
+/** Commands to a run, whoever works on it. */
+function addSteering(program: Command, io: Io, keep: Keep): void {
+  const steer = (command: Command, description: string): Command =>
+    withPlace(command.description(description).argument("<run>", "id of the run"));
+  const send = (id: string, flags: object, command: () => SentCommand | Promise<SentCommand>): Promise<void> =>
+    keep(async () => (await import("./commands/steer.ts")).steerCommand(id, await command(), { flags, io }))();
+  steer(program.command("tell"), "say something to the workers of a run, now and later")
+    .argument("<text...>", "what to say")
+    .option("--task <task>", "only to the worker of this task, such as t3")
+    .action(async (id: string, words: string[], { task, ...flags }: { task?: string }) =>
+      send(id, flags, () => ({ type: "run.tell", text: words.join(" "), ...(task === undefined ? {} : { task }) })),
+    );
+  steer(program.command("answer"), "answer a question of a run; show lists them")
+    .argument("<ask>", "id of the question, such as plan")
+    .argument("<yes|no>", "the answer")
+    .argument("[text...]", "words that go with it")
+    .action(async (...[id, ask, decision, words, flags]: [string, string, string, string[], object]) =>
+      send(id, flags, async () => (await import("./commands/steer.ts")).answerOf(ask, decision, words)),
+    );
+  steer(program.command("pause"), "let nothing new start; resume goes on").action(async (id: string, flags: object) =>
+    send(id, flags, () => ({ type: "run.pause" })),
+  );
+  const because = (reason: string | undefined) => (reason === undefined ? {} : { reason });
+  steer(program.command("cancel"), "end a run with what it has")
+    .option("--reason <text>", "a few words that go with it")
+    .action(async (id: string, { reason, ...flags }: { reason?: string }) =>
+      send(id, flags, () => ({ type: "run.cancel", ...because(reason) })),
+    );
+  steer(program.command("skip"), "leave a task out, and what needs its result")
+    .argument("<task>", "such as t3")
+    .option("--reason <text>", "a few words that go with it")
+    .action(async (id: string, task: string, { reason, ...flags }: { reason?: string }) =>
+      send(id, flags, () => ({ type: "task.skip", task, ...because(reason) })),
+    );
+  steer(program.command("retry"), "try a failed or skipped task again")
+    .argument("<task>", "such as t3")
+    .action(async (id: string, task: string, flags: object) => send(id, flags, () => ({ type: "task.retry", task })));
 }
 
 /** The demo and the doctor. */
@@ -128,17 +196,25 @@ function addRest(program: Command, io: Io, keep: Keep): void {
 }
 
 function withRunFlags(command: Command): Command {
-  return withShared(command)
+  return withLimits(withShared(command))
     .option("--no-workspace", "text only: no files are read or written")
-    .option("--mode <mode>", "auto, direct (one worker, no plan) or orchestrate (default: auto)")
+    .option("--mode <mode>", "auto, direct (one worker, no plan) or orchestrate (default: auto)");
+}
+
+function withLimits(command: Command): Command {
+  return withBudget(command, "no limit")
     .option("--workers <names>", "workers that may be used, separated by commas (default: all)")
     .option("--concurrency <n>", "most tasks at once (default: 8)")
-    .option("--budget <usd>", "most money for the whole run, in USD (default: no limit)")
-    .option("--budget-tokens <n>", "most tokens for the whole run, cached ones included (default: no limit)")
-    .option("--budget-time <time>", "most time for the whole run, such as 90s, 30m or 2h (default: no limit)")
-    .option("--task-budget <usd>", "most money for each task, over all its attempts (default: no limit)")
-    .option("--task-time <time>", "most time for each task, over all its attempts (default: no limit)")
     .option("--allow-bash", "let workers run commands without asking; they are not sandboxed yet");
+}
+
+function withBudget(command: Command, usual: string): Command {
+  return command
+    .option("--budget <usd>", `most money for the whole run, in USD (default: ${usual})`)
+    .option("--budget-tokens <n>", `most tokens for the whole run, cached ones included (default: ${usual})`)
+    .option("--budget-time <time>", `most time for the whole run, such as 90s, 30m or 2h (default: ${usual})`)
+    .option("--task-budget <usd>", `most money for each task, over all its attempts (default: ${usual})`)
+    .option("--task-time <time>", `most time for each task, over all its attempts (default: ${usual})`);
 }
 
 function withShared(command: Command): Command {

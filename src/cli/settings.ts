@@ -111,6 +111,9 @@ export function modelOptions(flags: SharedFlags, { environment }: Pick<Io, "envi
 export const resumeCommand = (run: string, { flags, again }: Pick<Place, "flags" | "again">): string =>
   again ?? `quatrain resume ${run}${flags}`;
 
+/** The command that goes on from a run in a new one. */
+export const forkCommandText = (run: string, { flags }: Pick<Place, "flags">): string => `quatrain fork ${run}${flags}`;
+
 function modeOf(mode: string): "auto" | "direct" | "orchestrate" {
   if (mode === "auto" || mode === "direct" || mode === "orchestrate") return mode;
   const near = nearest(mode, ["auto", "direct", "orchestrate"]);
@@ -126,10 +129,11 @@ function workersOf(list: string): readonly Worker[] {
   return workersNamed([...new Set(names)]);
 }
 
-function countOf(flag: string, text: string): number {
+/** Reads a whole number from 1 on. Throws QuatrainError "BadOption" naming the flag. */
+export function countOf(flag: string, text: string, most = 1_000): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 1_000) return value;
-  throw bad(`${flag} is "${text}"; give a whole number from 1 to 1000.`);
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw bad(`${flag} is "${text}"; give a whole number from 1 to ${most}.`);
 }
 
 /** A path as a shell takes it. */

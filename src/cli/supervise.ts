@@ -17,7 +17,7 @@ import { planData, planLines } from "./plan-text.ts";
 import { openReporter } from "./reporter.ts";
 import type { Reporter, ReporterKind } from "./reporting.ts";
 import { resultLine } from "./result-line.ts";
-import { resumeCommand } from "./settings.ts";
+import { forkCommandText, resumeCommand } from "./settings.ts";
 import type { Place } from "./settings.ts";
 import { stopOnSignals } from "./stopping.ts";
 import { summaryLines } from "./summary.ts";
@@ -154,7 +154,7 @@ async function conclude({ run, result, watching, printer, signal }: Conclusion):
   const stopped = isOpen && signal !== null;
   const ended = notApplied === null || result.files.length === 0 ? exitCodeOf(result) : Math.max(exitCodeOf(result), EXIT.failed);
   const exitCode = !stopped ? ended : signal === "EPIPE" ? EXIT.readerGone : SIGNAL_CODES[signal];
-  const resume = isOpen ? resumeCommand(run.id, place) : null;
+  const resume = isOpen ? againCommand(run.id, result, place) : null;
   const extras = { exitCode, resultFolder, applied, notApplied, resume };
   if (kind === "json") printer.line(JSON.stringify(resultLine(result, extras)));
   else
@@ -169,6 +169,10 @@ async function conclude({ run, result, watching, printer, signal }: Conclusion):
       printer.line(line);
   return exitCode;
 }
+
+/** A run that its own journal or machine stops would stop at the same place again: a fork goes on from it. */
+const againCommand = (id: string, { failure }: RunResult, place: Place): string =>
+  failure !== null && ["Internal", "StoreCorrupt"].includes(failure.code) ? forkCommandText(id, place) : resumeCommand(id, place);
 
 /** Tells the plan of a run that was to make no more. */
 function concludePlan({ run, result, watching, printer }: Conclusion, planned: RunContext): number {

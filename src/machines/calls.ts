@@ -226,6 +226,7 @@ function planning(context: RunContext, { tools }: RunRules) {
     limits: { maxTasks: options.maxTasks },
     bashAllowed,
     told,
+    earlier: context.lineage?.earlier ?? [],
   };
   const choice = context.calls.plan.choice ?? choiceOf(context, "plan");
   const declared = names.flatMap((name) => (Object.hasOwn(tools, name) ? (tools[name] ?? []) : []));
@@ -268,6 +269,7 @@ function synthesis(context: RunContext) {
       kept: labelOf(conflict.kept),
     })),
     changedFiles: files,
+    earlier: context.lineage?.earlier ?? [],
   };
   const choice = synthesisChoice(context, context.calls.synthesis.choice ?? choiceOf(context, "synthesis"));
   return conversation({ choice, system: synthesizerPrompt.system(data), tools: [], format: null }, synthesizerPrompt.user(data));

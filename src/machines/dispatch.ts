@@ -1,19 +1,22 @@
 // What starts next, and with what: the brief, the model, the layers of an attempt.
 //   D1  A task is started only by `startReady`, which holds dependencies and caps.
 //   D2  A brief holds the task, its named files, and the outputs of its direct dependencies; nothing else.
+//   D3  What an earlier run has done from the same is not started: its report stands (reuse.ts).
 import { attemptId, taskIndex } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { headAndTail } from "../core/text.ts";
-import type { Task } from "../protocol/plan.ts";
+import type { Plan, Task } from "../protocol/plan.ts";
 import type { Brief, DependencyOutput } from "../protocol/work.ts";
 import { dependencyClosure } from "../queue/plan-index.ts";
-import { canStart, isSettled, startReady } from "../queue/queue.ts";
+import { canStart, finishTask, isSettled, startReady } from "../queue/queue.ts";
 import type { StartedTask } from "../queue/queue.ts";
+import type { ReuseEntry } from "../protocol/lineage.ts";
 import { armFor } from "./deadlines.ts";
 import { mustAsk } from "./limits.ts";
 import { isInFlight } from "./money.ts";
-import type { Adjustment, RunContext } from "./run-state.ts";
+import { reusable, workerDigests } from "./reuse.ts";
+import type { Adjustment, RunContext, RunRules } from "./run-state.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
 import type { WorkerInput } from "./worker-state.ts";
@@ -23,12 +26,39 @@ const DEPENDENCY_CHARACTERS = 20_000;
 const TRIMMED_SHARE = 0.6;
 
 /** Starts every task that may start. */
-export function dispatch(context: RunContext): Step {
-  const { queue, plan } = context;
+export function dispatch(context: RunContext, rules: Pick<RunRules, "cards" | "tools">): Step {
+  const { queue, plan, lineage } = context;
   if (!queue || !plan) return step(context);
+  if (lineage && lineage.reuse.length > 0) return dispatchReusing(context, plan, rules);
   const { queue: next, started } = startReady(queue, plan, context.now);
   const starts = started.flatMap((one) => startTask(context, one));
   return sequence(step({ ...context, queue: next }, ...starts), (after) => armFor(after, started));
+}
+
+/** D3. What is reused makes room and readies others, so it is gone on with until only work that has to be done was started. */
+function dispatchReusing(context: RunContext, plan: Plan, rules: Pick<RunRules, "cards" | "tools">): Step {
+  let digests: Readonly<Record<string, string>> | undefined;
+  const workers = () => (digests ??= workerDigests(rules.cards, rules.tools));
+  let all = step(context);
+  for (;;) {
+    const { context: now } = all;
+    if (!now.queue) return all;
+    const { queue, started } = startReady(now.queue, plan, now.now);
+    const entries = started.map(({ task }) => reusable(now, task, workers));
+    const fresh = started.filter((_, at) => entries[at] === undefined);
+    all = sequence(
+      all,
+      () => step({ ...now, queue }),
+      ...started.map(
+        ({ task }, at) =>
+          (next: RunContext) =>
+            take(next, task, entries[at]),
+      ),
+      (next) => step(next, ...fresh.flatMap((one) => startTask(now, one))),
+      (next) => armFor(next, fresh),
+    );
+    if (fresh.length === started.length) return all;
+  }
 }
 
 /** True when a task may start now. */
@@ -51,6 +81,19 @@ export const adjustmentOf = (context: RunContext, task: TaskId): Adjustment =>
   Object.hasOwn(context.adjustments, task) ? (context.adjustments[task] ?? UNCHANGED) : UNCHANGED;
 
 const UNCHANGED: Adjustment = { choice: null, trimmed: false, issues: [], changes: [] };
+
+/** The report of an earlier run settles the task; no worker, no money. */
+function take(context: RunContext, task: TaskId, entry: ReuseEntry | undefined): Step {
+  const { queue, plan } = context;
+  if (!queue || !plan || !entry) return step(context);
+  const { report, from, usd: savedUsd } = entry;
+  const { ref, bytes } = report.output;
+  const result = { ref, bytes, summary: report.summary };
+  const settled = finishTask(queue, plan, { task, at: context.now, usd: 0, result });
+  const next = { ...context, queue: settled, reports: context.reports.with(taskIndex(task), report) };
+  const files = report.changes.files.map(({ path }) => path);
+  return step(next, emit(next, { type: "task.reused", task, from, summary: report.summary, files, savedUsd }));
+}
 
 function startTask(context: RunContext, { task: id, attempt }: StartedTask): readonly Directive[] {
   const worker = workerInput(context, id, attempt);

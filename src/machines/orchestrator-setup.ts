@@ -227,7 +227,7 @@ export function orchestratorSetup(rules: RunRules) {
         rejectPlan(context, event.type === "ask.answer" ? event.text : "nobody is there to review it"),
       ),
       announcePlan: decide((context) => announcePlan(context)),
-      dispatch: decide((context) => dispatch(context)),
+      dispatch: decide((context) => dispatch(context, rules)),
       skipIdle: decide((context) => skipIdle(context)),
       beginIntegration: decide((context) => beginIntegration(context)),
       takeIntegrated: decide((context, event) =>

@@ -8,6 +8,7 @@ import type { Policy, Remedy } from "../core/policy.ts";
 import { resolveBudget } from "../protocol/budget.ts";
 import type { LimitName, RunBudget, WorstCase } from "../protocol/budget.ts";
 import type { Ask, PermissionRules } from "../protocol/command.ts";
+import type { Lineage } from "../protocol/lineage.ts";
 import type { Plan, Tier } from "../protocol/plan.ts";
 import type { Outcome } from "../protocol/run-event.ts";
 import { NO_SPEND } from "../protocol/spend.ts";
@@ -59,6 +60,8 @@ export interface RunInput {
   readonly options: RunOptions;
   /** What a resume needs to build the same world again; the machine does not look at it. */
   readonly world: RunWorld;
+  /** What a fork or a follow-up takes over from the run before it. @default nothing */
+  readonly lineage?: Lineage;
   /** Host time of the start, ms. */
   readonly at: number;
   readonly seed: number;
@@ -70,6 +73,8 @@ export interface RunWorld {
   readonly workspace: string | null;
   /** Names of the workers, in order. */
   readonly workers: readonly string[];
+  /** What each worker is, as a digest: a fork tells by it whose work still stands. @default not known */
+  readonly workerDigests?: Readonly<Record<string, string>>;
 }
 
 /** The run's own conversations. */
@@ -196,6 +201,8 @@ export interface RunContext {
   readonly standstill: Standstill;
   readonly alarm: Alarm;
   readonly seed: number;
+  /** The run before this one; null for a run of its own. */
+  readonly lineage: Lineage | null;
   readonly route: { readonly mode: "direct" | "orchestrate"; readonly worker: string | null; readonly reason: string } | null;
   readonly plan: Plan | null;
   readonly queue: Queue | null;
@@ -285,7 +292,7 @@ const NOTHING: RunInput = {
 
 /** The first context. Safe on undefined input, since explorers build machines without any. */
 export function startRun(input: RunInput | undefined, { cards }: RunRules): RunContext {
-  const { plan, at, world: _world, ...given } = input ?? NOTHING;
+  const { plan, at, world: _world, lineage = null, ...given } = input ?? NOTHING;
   const empty: RunContext = {
     ...given,
     workers: cards,
@@ -293,7 +300,8 @@ export function startRun(input: RunInput | undefined, { cards }: RunRules): RunC
     startedAt: at,
     standstill: { sleptMs: 0, heldMs: 0, since: null },
     alarm: { count: 0, dueAt: null },
-    route: givenRoute(input ?? NOTHING, cards),
+    lineage,
+    route: lineage?.route ?? givenRoute(input ?? NOTHING, cards),
     plan: null,
     queue: null,
     reports: [],
@@ -312,7 +320,7 @@ export function startRun(input: RunInput | undefined, { cards }: RunRules): RunC
     refusedBy: null,
     broke: null,
     asks: [],
-    told: [],
+    told: lineage?.told ?? [],
     conflicts: [],
     files: [],
     restarts: [],

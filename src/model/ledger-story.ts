@@ -66,6 +66,7 @@ export class LedgerStory {
     "task.started": (event) => this.#start(event),
     "task.progressed": (event) => this.#progress(event),
     "task.finished": (event) => this.#accept(event),
+    "task.reused": ({ task }) => void this.#accepted.add(task),
     "task.retrying": (event) => this.#fail(event),
     "task.mending": (event) => this.#fail(event),
     "task.failed": (event) => this.#fail(event),

@@ -3,6 +3,7 @@ export { routerPrompt, RouterAnswer } from "./router.ts";
 export type { RouterData, RouterWorker } from "./router.ts";
 export { plannerPrompt, planFormat, repairPlan } from "./planner.ts";
 export type { PlannerData, PlannerWorker } from "./planner.ts";
+export type { EarlierRun } from "../protocol/lineage.ts";
 export { workerPrompt, workerFormat, verifyFailed, outputInvalid, told, gaveUpReason, GAVE_UP } from "./worker.ts";
 export type { WorkerData } from "./worker.ts";
 export { synthesizerPrompt } from "./synthesizer.ts";

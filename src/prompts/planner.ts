@@ -1,8 +1,10 @@
 // The planner: turns a request into a plan, a flat list of tasks for workers who see nothing but their task.
 import { oneLine } from "../core/text.ts";
 import { stableStringify } from "../core/json.ts";
+import type { EarlierRun } from "../protocol/lineage.ts";
 import { DraftPlan } from "../protocol/plan.ts";
 import type { EvidenceKind, WorkerCard } from "../protocol/work.ts";
+import { earlierParts } from "./earlier.ts";
 import { bulletList, READING_PARTS, renderParts } from "./fence.ts";
 import { answerFormat } from "./prompt.ts";
 import type { AnswerFormat, Prompt } from "./prompt.ts";
@@ -20,6 +22,8 @@ export interface PlannerData {
   readonly bashAllowed: boolean;
   /** What the user said after the request, oldest first. */
   readonly told: readonly string[];
+  /** The runs that the request follows up, oldest first. @default none */
+  readonly earlier?: readonly EarlierRun[];
 }
 
 /** A DraftPlan as the API decodes it. */
@@ -28,18 +32,20 @@ export const planFormat: AnswerFormat = answerFormat("plan", DraftPlan);
 /** Explores the workspace and answers a plan. */
 export const plannerPrompt: Prompt<PlannerData> = {
   name: "planner",
-  version: "planner/1",
+  version: "planner/2",
   system: (data) => [data.hasWorkspace ? `${RULES}\n\n${EXPLORING}` : `${RULES}\n\n${WITHOUT_FILES}`, setting(data)],
-  user: ({ request, told, hasWorkspace }) => {
+  user: ({ request, told, hasWorkspace, earlier = [] }) => {
     const parts = renderParts(
       [
         { name: "request", origin: "user", kind: "instruction", text: request },
         { name: "said later", origin: "user", kind: "instruction", text: bulletList(told) },
+        ...earlierParts(earlier),
       ],
       { partCap: 60_000 },
     );
     const lead = hasWorkspace ? "Explore the workspace, then plan this request." : "Plan this request.";
-    return `${lead} What the user said later adds to the request and wins over it.\n\n${parts}`;
+    const before = earlier.length === 0 ? "" : ` ${hasWorkspace ? FOLLOWING_IN_FILES : FOLLOWING}`;
+    return `${lead} What the user said later adds to the request and wins over it.${before}\n\n${parts}`;
   },
   format: planFormat,
 };
@@ -80,6 +86,10 @@ The rationale says in a few sentences how you understood the request, what you a
 Answer with one JSON object { rationale, tasks } and nothing around it.
 
 ${READING_PARTS}`;
+
+const FOLLOWING = `The request follows up earlier ones, which are shown with what came of them: "it", "that" and "as before" may mean these. Workers don't see them: put what a task needs of them into the task. Plan only what is asked for now.`;
+
+const FOLLOWING_IN_FILES = `${FOLLOWING} The workspace holds the files that the earlier work led to.`;
 
 const EXPLORING = `There is a workspace. Explore it before you plan, always, however clear the request seems: find the structure with glob, read what tells how it is built, run and tested (README, package and build files, existing tests), and find with grep the places that the request touches. Plan for what is there: its language, its conventions, its test runner, its real paths. Stop exploring when you can name the files of every task. If the request turns out to be done already, or to contradict what is there, say so in the rationale and plan what helps most.`;
 

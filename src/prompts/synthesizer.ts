@@ -1,8 +1,10 @@
 // The synthesizer: reads what came back from all tasks and writes the one answer that the user gets.
+import type { EarlierRun } from "../protocol/lineage.ts";
 import type { Task } from "../protocol/plan.ts";
 import type { ChangedFile, Conflict, Evidence } from "../protocol/work.ts";
 import type { FailureCode } from "../core/failure.ts";
 import { oneLine } from "../core/text.ts";
+import { earlierParts } from "./earlier.ts";
 import { bulletList, pathText, READING_PARTS, renderParts } from "./fence.ts";
 import type { Part } from "./fence.ts";
 import type { Prompt } from "./prompt.ts";
@@ -41,14 +43,16 @@ export interface SynthesizerData {
   readonly conflicts: readonly Conflict[];
   /** What the integrated result changes in the workspace. */
   readonly changedFiles: readonly ChangedFile[];
+  /** The runs that the request follows up, oldest first. @default none */
+  readonly earlier?: readonly EarlierRun[];
 }
 
 /** Writes the final answer, as Markdown. */
 export const synthesizerPrompt: Prompt<SynthesizerData> = {
   name: "synthesizer",
-  version: "synthesizer/1",
+  version: "synthesizer/2",
   system: () => [RULES],
-  user: (data) => `All tasks have ended. Write the answer to the request.\n\n${renderParts(parts(data))}`,
+  user: (data) => `All tasks have ended. Write the answer to the request.${following(data)}\n\n${renderParts(parts(data))}`,
   format: null,
 };
 
@@ -65,10 +69,16 @@ Rules: claim nothing that no part shows. A worker's word is a claim: "tests pass
 
 ${READING_PARTS}`;
 
+const following = ({ earlier = [] }: SynthesizerData): string =>
+  earlier.length === 0
+    ? ""
+    : " It follows up earlier requests, which are shown with what came of them; tell what is new, and name an earlier result only where the answer needs it.";
+
 function parts(data: SynthesizerData): readonly Part[] {
   const system = (name: string, text: string): Part => ({ name, origin: "orchestrator", kind: "data", text });
   return [
     { name: "request", origin: "user", kind: "instruction", text: data.request },
+    ...earlierParts(data.earlier ?? []),
     system("plan", planText(data.plan)),
     system("failed and skipped tasks", bulletList(data.failures.map(failureLine))),
     system("files changed by several tasks", bulletList(data.conflicts.map(conflictLine))),

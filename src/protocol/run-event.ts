@@ -113,6 +113,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     durationMs: z.number(),
     outputBytes: z.number(),
   }),
+  /** The work of an earlier run stands for the task: `savedUsd` is what it cost there. */
+  event("task.reused", { task, from: z.string(), summary: z.string(), files: z.array(z.string()), savedUsd: z.number() }),
   event("task.failed", { task, attempt, failure: FailureData }),
   event("task.skipped", { task, failure: FailureData }),
   event("phase.retrying", { phase: z.string(), failure: FailureData, wakeAt: z.number() }),

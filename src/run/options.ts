@@ -102,8 +102,7 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>, hasPl
   const mode = oneOf("mode", given.mode ?? "auto", ["auto", "direct", "orchestrate"]);
   const review = given.review ?? false;
   if (typeof review !== "boolean") throw bad("review", review, "use true or false");
-  if (given.id !== undefined && !RUN_ID.test(given.id))
-    throw bad("id", given.id, "use letters, digits, dots, dashes and underscores, beginning with a letter or digit, 64 at most");
+  checkId(given.id);
   return {
     workers,
     workspace,
@@ -121,6 +120,12 @@ export function checkOptions(given: OrchestrateOptions<readonly Worker[]>, hasPl
       hasWorkspace: workspace !== null,
     },
   };
+}
+
+/** Checks the id of a new run. Throws QuatrainError "BadOption". */
+export function checkId(id: string | undefined): void {
+  if (id !== undefined && !RUN_ID.test(id))
+    throw bad("id", id, "use letters, digits, dots, dashes and underscores, beginning with a letter or digit, 64 at most");
 }
 
 /** Checks what a run and its resume have in common. Throws QuatrainError "BadOption". */

@@ -10,8 +10,9 @@ import { sqliteHost } from "../host/sqlite.ts";
 import type { BuiltIn } from "../workers/built-in.ts";
 import type { DefinedPlan } from "../workers/define-plan.ts";
 import type { Worker } from "../workers/define-worker.ts";
-import type { OrchestrateOptions } from "./options.ts";
+import type { OrchestrateOptions, SharedOptions } from "./options.ts";
 import { prepareRun } from "./prepare.ts";
+import type { PreparedRun } from "./prepare.ts";
 import { startHandle } from "./run.ts";
 import type { Run } from "./run.ts";
 
@@ -26,13 +27,17 @@ export function orchestrate<const W extends readonly Worker[] = BuiltIn>(
   request: string | DefinedPlan<W>,
   options: OrchestrateOptions<W> = {},
 ): Run<W> {
-  const { id, store, world, input } = prepareRun(request, options);
+  // The handle is typed by the workers that were given; at run time they are all the same.
+  return begin(prepareRun(request, options), options) as unknown as Run<W>;
+}
+
+/** Begins a run that is prepared. Throws as `orchestrate` does. */
+export function begin({ id, store, world, input }: PreparedRun, options: Omit<SharedOptions, "workers">): Run {
   const host = openHost(store, id);
   try {
     const inspect = options.inspect ? { inspect: options.inspect } : {};
     const actor = createActor(world.machines.orchestrator, host.attach({ input, versions: world.versions, ...inspect }));
-    // The handle is typed by the workers that were given; at run time they are all the same.
-    return startHandle({ id, host, world, actor, replayedThrough: -1 }, options) as unknown as Run<W>;
+    return startHandle({ id, host, world, actor, replayedThrough: -1 }, options);
   } catch (error) {
     // Closes at once: neither the lease nor the file outlives a failed start.
     void host.close();
@@ -62,6 +67,8 @@ export function storeError(error: unknown): unknown {
     VersionMismatch: "StoreTooNew",
     StoreCorrupt: "StoreCorrupt",
     UnknownRun: "UnknownRun",
+    RunExists: "BadOption",
+    Drift: "StoreTooNew",
   } as const;
   const code = error.code in codes ? codes[error.code as keyof typeof codes] : undefined;
   return code ? new QuatrainError(code, error.message, { cause: error }) : error;

@@ -52,7 +52,8 @@ export function prepareRun<const W extends readonly Worker[] = BuiltIn>(
     maxTasks: checked.options.maxTasks,
     permissions: checked.options.permissions,
   });
-  return { id, store: checked.store, world, input: inputOf(checked, { id, text, plan, estimatesMs, at: clock.now() }) };
+  const about = { id, text, plan, estimatesMs, workerDigests: world.workerDigests, at: clock.now() };
+  return { id, store: checked.store, world, input: inputOf(checked, about) };
 }
 
 function planOf(request: string | DefinedPlan): RunInput["plan"] {
@@ -78,6 +79,7 @@ function inputOf(
     readonly text: string;
     readonly plan: RunInput["plan"];
     readonly estimatesMs: Readonly<Record<string, number>>;
+    readonly workerDigests: Readonly<Record<string, string>>;
     readonly at: number;
   },
 ): RunInput {
@@ -90,11 +92,15 @@ function inputOf(
     models: { orchestrator, router, worker, tiers },
     options:
       Object.keys(about.estimatesMs).length === 0 ? checked.options : { ...checked.options, estimatesMs: about.estimatesMs },
-    world: { workspace: checked.workspace, workers: checked.workers.map(({ name }) => name) },
+    world: {
+      workspace: checked.workspace,
+      workers: checked.workers.map(({ name }) => name),
+      workerDigests: about.workerDigests,
+    },
     at: about.at,
     seed: seedFrom(about.id),
   };
 }
 
 /** Short, sortable by time, safe in paths: `r-` and 13 letters or digits. */
-const newRunId = (): string => `r-${Date.now().toString(36)}${randomUUID().replaceAll("-", "").slice(0, 5)}`;
+export const newRunId = (): string => `r-${Date.now().toString(36)}${randomUUID().replaceAll("-", "").slice(0, 5)}`;

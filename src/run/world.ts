@@ -7,6 +7,7 @@ import { digestOf, stableStringify } from "../core/json.ts";
 import type { HostClock } from "../host/port.ts";
 import { createMachines } from "../machines/create-orchestrator.ts";
 import type { Machines } from "../machines/create-orchestrator.ts";
+import { workerDigests } from "../machines/reuse.ts";
 import { anthropicModel } from "../model/anthropic.ts";
 import { createGovernor } from "../model/governor.ts";
 import type { Endpoints } from "../model/models.ts";
@@ -40,6 +41,8 @@ export interface World {
   close(): Promise<void>;
   /** Versions that a journal is bound to. */
   readonly versions: Readonly<Record<string, string>>;
+  /** What each worker is, by name: recorded, so that a fork knows whose work still stands. */
+  readonly workerDigests: Readonly<Record<string, string>>;
 }
 
 /** What a world is built from. */
@@ -88,7 +91,8 @@ export function createWorld(options: WorldOptions): World {
   const prompts = [routerPrompt, plannerPrompt, workerPrompt, splitPrompt, rewordPrompt, synthesizerPrompt]
     .map(({ version }) => version)
     .join(" ");
-  const bound = digestOf(stableStringify([workers.map(({ card }) => card), policy ?? null, maxTasks]));
+  const cards = workers.map(({ card }) => card);
+  const bound = digestOf(stableStringify([cards, policy ?? null, maxTasks]));
   return {
     machines,
     workspace,
@@ -96,5 +100,6 @@ export function createWorld(options: WorldOptions): World {
     deltas: deltas.asObservable(),
     close,
     versions: { machines: MACHINES, prompts, workers: bound },
+    workerDigests: workerDigests(cards, Object.fromEntries(ports.tools.map((tool) => [tool.name, tool]))),
   };
 }

@@ -1,5 +1,5 @@
 // Carries a result into the user's folder.
-//   A1  Nothing is written while any file is not as the run found it (or already as the result wants it).
+//   A1  Nothing is written while any file is not as the run found it, or as the result or a run before it wants it.
 //   A2  No write goes through a link.
 //   A3  Done twice, or again after an interruption, the outcome is the same.
 import { constants } from "node:fs";
@@ -9,10 +9,11 @@ import path from "node:path";
 import { hashFile, placeAt } from "./disk.ts";
 import { systemCodeOf, WorkspaceError } from "./errors.ts";
 import type { FileChange } from "./port.ts";
+import type { CarriedChange } from "./tree.ts";
 
 /** Carries changes into `target`, taking new contents from the folder `from`. Rejects with `WorkspaceChanged` by A1. */
 export async function applyChanges(
-  files: readonly FileChange[],
+  files: readonly CarriedChange[],
   folders: { readonly from: string; readonly target: string },
 ): Promise<void> {
   const changed: string[] = [];
@@ -28,8 +29,8 @@ interface Whole {
   readonly files: readonly FileChange[];
 }
 
-async function isAsExpected(file: FileChange, { target, files }: Whole): Promise<boolean> {
-  const mayBeMissing = file.baseHash === null || file.hash === null;
+async function isAsExpected(file: CarriedChange, { target, files }: Whole): Promise<boolean> {
+  const mayBeMissing = file.known.includes(null);
   for (const folder of foldersAbove(file.path)) {
     const status = await statusOf(placeAt(target, folder));
     if (status === null) return mayBeMissing;
@@ -42,7 +43,7 @@ async function isAsExpected(file: FileChange, { target, files }: Whole): Promise
   if (status.isDirectory()) return mayBeMissing && files.some((other) => other.path.startsWith(`${file.path}/`));
   if (!status.isFile()) return false;
   const { hash } = await hashFile(place, status.size);
-  return hash === file.baseHash || hash === file.hash;
+  return file.known.includes(hash);
 }
 
 /** `a`, `a/b` for `a/b/c`. */

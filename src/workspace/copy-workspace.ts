@@ -7,18 +7,18 @@ import path from "node:path";
 import { QuatrainError } from "../core/errors.ts";
 import { applyChanges } from "./apply.ts";
 import { captureBase } from "./base.ts";
-import { forEach, hashFile, placeAt, privateFolder, writeWhole } from "./disk.ts";
+import { forEach, hashFile, hashOf, placeAt, privateFolder, writeWhole } from "./disk.ts";
 import { workspaceErrorOf, WorkspaceError } from "./errors.ts";
 import { materialize } from "./materialize.ts";
 import type { Materials } from "./materialize.ts";
 import { objectsIn } from "./objects.ts";
 import type { Objects } from "./objects.ts";
 import type { AttemptOptions, Layer, SkippedFile, WorkspaceChanges, WorkspacePort } from "./port.ts";
-import { changesText, parseChanges, readIfThere, treeOf } from "./records.ts";
+import { changesText, parseChanges, readEarlier, readIfThere, treeOf } from "./records.ts";
 import type { Manifest } from "./records.ts";
 import { defaultLimits, scanFolder } from "./scan.ts";
 import type { Scan, WorkspaceLimits } from "./scan.ts";
-import { difference, pile } from "./tree.ts";
+import { chained, difference, pile } from "./tree.ts";
 import type { FileEntry, Tree, TreeLayer } from "./tree.ts";
 
 /** Where a workspace is and where its copies go. */
@@ -57,9 +57,11 @@ export function copyWorkspace(options: CopyWorkspaceOptions): WorkspacePort {
 export const resultTree = ({ state, run }: { readonly state: string; readonly run: string }): string =>
   treeIn(resultIn(state, run));
 
-const folderOf = (state: string, run: string): string => path.join(state, "runs", safeName(run));
+/** Where everything of a run is. */
+export const folderOf = (state: string, run: string): string => path.join(state, "runs", safeName(run));
 
-const resultIn = (state: string, run: string): string => path.join(folderOf(state, run), "result");
+/** Where the result of a run is: `tree/` with its files, `changes.json`, and `applied` once it was carried over. */
+export const resultIn = (state: string, run: string): string => path.join(folderOf(state, run), "result");
 
 const treeIn = (folder: string): string => path.join(folder, "tree");
 
@@ -167,9 +169,18 @@ async function apply(desk: Desk, run: string): Promise<{ readonly files: readonl
   const text = await readIfThere(file);
   if (text === undefined)
     throw new WorkspaceError("ResultMissing", `Run ${run} has no result to apply. Integrate its changes first.`);
-  const files = parseChanges(text, file);
+  // What it built on and was not carried over yet goes along.
+  const earlier = await readEarlier(path.join(desk.runFolder(run), "base", "earlier.json"));
+  const files = chained([...earlier.map((before) => before.files), parseChanges(text, file)]);
   await applyChanges(files, { from: treeIn(desk.resultFolder(run)), target: desk.source });
+  for (const one of [...earlier.map((before) => before.run), run]) await markApplied(desk.resultFolder(one));
   return { files: files.map((change) => change.path) };
+}
+
+/** Notes that a result is in the user's folder, by the hash of its list of changes. */
+async function markApplied(folder: string): Promise<void> {
+  const text = await readIfThere(path.join(folder, "changes.json"));
+  if (text !== undefined) await writeWhole(path.join(folder, "applied"), hashOf(text));
 }
 
 async function discard(desk: Desk, run: string, attempt: string | undefined): Promise<void> {

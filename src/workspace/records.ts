@@ -22,19 +22,23 @@ const Manifest = z.object({
 /** What the user's folder held when the run began. */
 export type Manifest = z.infer<typeof Manifest>;
 
-const Changes = z.object({
-  version: z.literal(1),
-  files: z.array(
-    z.object({
-      path: filePath,
-      kind: z.enum(["added", "modified", "deleted"]),
-      hash: hash.nullable(),
-      baseHash: hash.nullable(),
-      bytes: z.number(),
-      executable: z.boolean(),
-    }),
-  ),
-});
+const fileChanges = z.array(
+  z.object({
+    path: filePath,
+    kind: z.enum(["added", "modified", "deleted"]),
+    hash: hash.nullable(),
+    baseHash: hash.nullable(),
+    bytes: z.number(),
+    executable: z.boolean(),
+  }),
+);
+
+const Changes = z.object({ version: z.literal(1), files: fileChanges });
+
+/** What runs before a follow-up changed, oldest first: not yet in the user's folder when it began. */
+const EarlierChanges = z.object({ version: z.literal(1), runs: z.array(z.object({ run: z.string(), files: fileChanges })) });
+/** What one of the runs before changed. */
+export type EarlierChange = z.infer<typeof EarlierChanges>["runs"][number];
 
 /** The canonical text of a list of changes: equal lists give equal texts. */
 export function changesText(files: readonly FileChange[]): string {
@@ -44,6 +48,17 @@ export function changesText(files: readonly FileChange[]): string {
 /** Reads back what `changesText` wrote. */
 export function parseChanges(text: string, where: string): readonly FileChange[] {
   return parsed(Changes, text, where).files;
+}
+
+/** The text of a list of earlier changes. */
+export function earlierText(runs: readonly EarlierChange[]): string {
+  return stableStringify({ version: 1, runs });
+}
+
+/** Reads what runs before this one changed; nothing where it follows none up. */
+export async function readEarlier(file: string): Promise<readonly EarlierChange[]> {
+  const text = await readIfThere(file);
+  return text === undefined ? [] : parsed(EarlierChanges, text, file).runs;
 }
 
 /** The text of a manifest. */

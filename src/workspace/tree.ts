@@ -34,6 +34,24 @@ export function difference(from: Tree, to: Tree): readonly FileChange[] {
   });
 }
 
+/** A change with everything that may lie at its path without being the user's own: each content it had on the way. */
+export interface CarriedChange extends FileChange {
+  readonly known: readonly (string | null)[];
+}
+
+/** Changes of runs that build on each other, oldest first, as one list of changes, sorted by path. */
+export function chained(lists: readonly (readonly FileChange[])[]): readonly CarriedChange[] {
+  const carried = new Map<string, CarriedChange>();
+  for (const change of lists.flat()) {
+    const before = carried.get(change.path);
+    const known = [...(before?.known ?? [change.baseHash]), change.hash];
+    const baseHash = before ? before.baseHash : change.baseHash;
+    const kind = change.hash === null ? "deleted" : baseHash === null ? "added" : "modified";
+    carried.set(change.path, { ...change, kind, baseHash, known });
+  }
+  return [...carried.values()].toSorted((a, b) => byCodeUnits(a.path, b.path));
+}
+
 /** Piles layers onto a base. Of unordered changes to one path the later layer's stands, and the conflict is told. */
 export function pile(
   base: Tree,

@@ -77,9 +77,16 @@ describe("what is refused before anything starts", () => {
     ["an unknown run to resume", ["resume", "r-none"], /There is no run "r-none" in \S+\. It holds no runs/],
     ["no run to resume", ["resume"], /There is no open run in \S+\. See all with: quatrain runs/],
     ["an unknown run to show", ["show", "r-none"], /There is no run "r-none"/],
-    ["an unknown run to command", ["send", "r-none", "pause"], /holds no run "r-none"\. See them with: quatrain runs/],
-    ["an unknown thing to send", ["send", "r-none", "puase"], /There is no command "puase" to send; did you mean pause\?/],
-    ["a task to skip that is none", ["send", "r-none", "skip", "docs"], /task: a task id such as t3/],
+    ["an unknown run to pause", ["pause", "r-none"], /There is no run "r-none" in \S+\. It holds no runs/],
+    ["a question without an answer", ["answer", "r-1", "plan"], /missing required argument 'yes\|no'/],
+    ["an answer that is none", ["answer", "r-1", "plan", "maybe"], /The answer is "maybe"; give yes or no/],
+    ["nothing to tell", ["tell", "r-1"], /missing required argument 'text'/],
+    ["a task that is not named", ["skip", "r-1"], /missing required argument 'task'/],
+    ["an unknown run to fork", ["fork", "r-none"], /There is no run "r-none"/],
+    ["a row that is none", ["show", "r-none", "--at"], /option '--at <row>' argument missing/],
+    ["an unknown run to continue", ["continue", "r-none", "more"], /There is no run "r-none"/],
+    ["an unknown run to export", ["export", "r-none"], /There is no run "r-none"/],
+    ["a file to import that is not there", ["import", "none.ndjson"], /no such file .* Name a file that can be used/],
   ])("%s", async (_name, argv, message) => {
     const { code, stdout, stderr } = await ended(argv, { directory });
     expect(stderr).toMatch(message);
@@ -181,7 +188,9 @@ describe("what stands in the way of a recorded run", () => {
     const first = call(["run", "x", "--plain", "--mode", "direct", "--no-workspace"], { directory });
     await first.shows("attempt 1 on");
     const second = await ended(["resume", "--plain"], { directory });
-    expect(second.stderr).toMatch(/is owned by .* until .*send the run a command with: quatrain send\./);
+    expect(second.stderr).toMatch(
+      /is owned by .* until .*send the run a command with: quatrain tell, answer, pause, cancel, skip or retry\./,
+    );
     expect(second.code).toBe(2);
     await vi.waitUntil(() => server.requests.at(-1)?.status === null, { interval: 2 });
     models.release();

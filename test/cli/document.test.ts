@@ -13,7 +13,25 @@ import { RunEvent } from "../../src/protocol/run-event.ts";
 import { ended } from "./helpers.ts";
 
 const text = readFileSync(path.resolve(import.meta.dirname, "../../docs/reference/cli.md"), "utf8");
-const COMMANDS = ["run", "plan", "resume", "runs", "show", "send", "demo", "doctor"] as const;
+const COMMANDS = [
+  "run",
+  "plan",
+  "resume",
+  "fork",
+  "continue",
+  "runs",
+  "show",
+  "export",
+  "import",
+  "tell",
+  "answer",
+  "pause",
+  "cancel",
+  "skip",
+  "retry",
+  "demo",
+  "doctor",
+] as const;
 
 describe("the reference of the command line", () => {
   it("names every command, and only those", async () => {

@@ -76,6 +76,7 @@ const BODIES: readonly RunEvent[] = [
     durationMs: 5,
     outputBytes: 9,
   },
+  { type: "task.reused", at: 1, task: "t1", from: "r-0", summary: HOSTILE, files: ["a"], savedUsd: 0.01 },
   { type: "task.failed", at: 1, task: "t1", attempt: 1, failure: why },
   { type: "task.skipped", at: 1, task: "t1", failure: why },
   { type: "phase.retrying", at: 1, phase: "plan", failure: why, wakeAt: 1 },

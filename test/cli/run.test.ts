@@ -74,7 +74,7 @@ describe("quatrain run", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("(direct; docs): say hello");
     const listed = await ended(["runs"], { directory });
-    expect(listed.stdout).toMatch(/^r-\w+ {2}ended .* say hello\n$/);
+    expect(listed.stdout).toMatch(/^r-\w+ {2}complete +\$0\.\d+ .* say hello\n$/);
   });
 
   it("ends with 3 when an optional part of it is all that works", async () => {
@@ -188,7 +188,7 @@ describe("the live view with a question open", () => {
     const called = call(["run", "do it"], { directory, terminal });
     await called.shows("? Carry out this plan? (y/n)");
     const id = runIdIn((await ended(["runs"], { directory })).stdout);
-    await ended(["send", id, "reject", "--reason", "too dear"], { directory });
+    await ended(["answer", id, "plan", "no", "too", "dear"], { directory });
     expect(await called.code).toBe(1);
     expect(called.stdout()).toContain("Rejected: The plan was rejected: too dear");
   });
@@ -262,7 +262,8 @@ describe("recorded runs", () => {
     await open.code;
     const id = runIdIn(open.stdout());
     const shown = await ended(["show", id], { directory });
-    expect(shown.stdout).toMatch(/: open · begun .* ago/);
+    expect(shown.stdout).toMatch(/^do it\nr-\w+: row \d+ of \d+, .* after its start\n[a-z]+, running · \$/);
+    expect(shown.stdout).toContain(`Take it up (unless a process is working on it): quatrain resume ${id}`);
     expect(parsed((await ended(["show", id, "--json"], { directory })).stdout)).toMatchObject({ type: "run", id, state: "open" });
     await ended(["resume", id, "--plain"], { directory });
     talkTo(server.url, null);
@@ -277,7 +278,7 @@ describe("recorded runs", () => {
     await open.shows("[run] decomposing");
     open.signal("SIGINT");
     await open.code;
-    const sent = await ended(["send", runIdIn(open.stdout()), "cancel", "--reason", "changed my mind"], { directory });
+    const sent = await ended(["cancel", runIdIn(open.stdout()), "--reason", "changed my mind"], { directory });
     expect(sent.code).toBe(0);
     const resumed = await ended(["resume", "--plain"], { directory });
     expect(resumed.code).toBe(1);

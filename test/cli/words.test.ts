@@ -4,11 +4,9 @@ import { exitCodeOf, exitCodeOfError } from "../../src/cli/exit-code.ts";
 import { errorText, inFlags } from "../../src/cli/messages.ts";
 import { isSupported, tooOld } from "../../src/cli/node-version.ts";
 import { placeOf, resumeCommand } from "../../src/cli/settings.ts";
-import { commandOf } from "../../src/cli/commands/send.ts";
 import { cellsOf, countText, cutToCells, durationText, fitToCells, moneyText } from "../../src/cli/words.ts";
 import { QuatrainError } from "../../src/core/errors.ts";
 import { failure } from "../../src/core/failure.ts";
-import { Command } from "../../src/protocol/command.ts";
 
 describe("numbers", () => {
   it.each([
@@ -126,21 +124,5 @@ describe("places", () => {
     expect(at({ workspace: "app" }, { QUATRAIN_STATE_DIR: "/var/q" })).toMatchObject({ store: "/var/q", flags: "" });
     expect(at({ stateDir: "/other" }, { QUATRAIN_STATE_DIR: "/var/q" }).store).toBe("/other");
     expect(resumeCommand("r-1", at({ stateDir: "s" }))).toBe("quatrain resume r-1 --state-dir s");
-  });
-});
-
-describe("sent words", () => {
-  it.each([
-    [["approve"], {}, { type: "ask.answer", ask: "plan", decision: "approve" }],
-    [["reject", "t1#1/2/x"], { reason: "no" }, { type: "ask.answer", ask: "t1#1/2/x", decision: "reject", text: "no" }],
-    [["tell", "use", "it"], { task: "t2" }, { type: "run.tell", text: "use it", task: "t2" }],
-    [["skip", "t3"], { reason: "late" }, { type: "task.skip", task: "t3", reason: "late" }],
-    [["retry", "t3"], {}, { type: "task.retry", task: "t3" }],
-    [["cancel"], {}, { type: "run.cancel" }],
-    [["pause"], {}, { type: "run.pause" }],
-    [["resume"], {}, { type: "run.resume" }],
-  ])("%j with %j", ([name = "", ...words], flags, command) => {
-    expect(commandOf({ id: "r-1", name, words }, flags)).toEqual(command);
-    expect(Command.safeParse(command).success).toBe(true);
   });
 });

@@ -78,6 +78,6 @@ it("adds up to the run's spend, from the events alone", async () => {
   }
   expect([...losses].toSorted()).toEqual(["crash", "stopped"]);
   // The worlds show every kind of line; nothing stays open in a run that has ended.
-  expect([...outcomes].toSorted()).toEqual(["accepted", "failed", "stopped"]);
+  expect([...outcomes].toSorted()).toEqual(["accepted", "failed", "replaced", "stopped"]);
   expect([...purposes].toSorted()).toEqual(["mend", "plan", "repair", "route", "synthesis", "work"]);
 });

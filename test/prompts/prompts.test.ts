@@ -260,7 +260,14 @@ describe("the synthesizer", () => {
   });
 
   it("says nothing of failures, conflicts or changes where there are none", () => {
-    const quiet = synthesizerPrompt.user({ ...data.synthesizer, failures: [], conflicts: [], changedFiles: [], reports: [] });
+    const quiet = synthesizerPrompt.user({
+      ...data.synthesizer,
+      earlier: [],
+      failures: [],
+      conflicts: [],
+      changedFiles: [],
+      reports: [],
+    });
     expect([...quiet.matchAll(/ name="([^"]+)"/g)].map((match) => match[1])).toEqual(["request", "plan"]);
   });
 });

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { definePlan, defineWorker, openRun, orchestrate, RunEvent } from "../../src/index.ts";
+import { definePlan, defineWorker, forkRun, openRun, orchestrate, RunEvent } from "../../src/index.ts";
 import type { NumberedEvent, Run } from "../../src/index.ts";
 import { NumberedEvent as Numbered } from "../../src/protocol/run-event.ts";
 import { EventLog } from "../../src/run/event-log.ts";
@@ -139,7 +139,9 @@ describe("the events of a run", () => {
     expect(await torn.result).toMatchObject({ outcome: "partial", conflicts: [{ path: "a.txt" }] });
     const mended = kept(orchestrate("go", { workspace, model: fixedModel(troubled()), policy }));
     expect(await mended.result).toMatchObject({ outcome: "partial", conflicts: [] });
-    const events = (await Promise.all([run, broke, keyless, torn, mended, await revived()].map(eventsOf))).flat();
+    const fork = kept(await forkRun(run.id, { store: path.join(workspace, ".quatrain"), policy, model: fixedModel(varied) }));
+    await fork.result;
+    const events = (await Promise.all([run, broke, keyless, torn, mended, fork, await revived()].map(eventsOf))).flat();
     for (const event of events) {
       expect(Numbered.parse(JSON.parse(JSON.stringify(event)))).toEqual(event);
       expect(Numbered.parse(event)).toStrictEqual(event);

@@ -1,11 +1,8 @@
 // Where the money of real runs went: over HTTP with a server that fails, and across a stop.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { foldLedger } from "../../src/model/ledger-fold.ts";
-import { openRun, orchestrate } from "../../src/index.ts";
+import { openRun, orchestrate, peekRun } from "../../src/index.ts";
 import type { Run, RunResult } from "../../src/index.ts";
-import { readRows } from "../../src/host/sqlite.ts";
-import { journalFile } from "../../src/run/orchestrate.ts";
-import { ledgerOfRows } from "../../src/run/open-ledger.ts";
 import type { Brain } from "../../src/testing/stand-in/brain.ts";
 import type { Fault } from "../../src/testing/stand-in/faults.ts";
 import { standIn } from "../../src/testing/stand-in/stand-in.ts";
@@ -89,21 +86,11 @@ describe("the ledger of a run", () => {
     expect(result.ledger.total).toMatchObject({ turns: 2, lostTurns: 1 });
     expect(result.ledger.costs.lostUsd).toBeCloseTo(result.ledger.total.estimatedUsd, 12);
     expect(result.ledger.costs.lostUsd).toBeGreaterThan(0);
-    const rows = ledgerOfRows(readRows({ file: journalFile(store), run: "run" }));
-    expect(rows.total).toEqual(result.ledger.total);
-    expect(rows).toMatchObject({ acceptedTasks: 0, prices: result.ledger.prices });
-    // The same turns, had their worker been stopped before the last one came back.
-    const late = ledgerOfRows(
-      readRows({ file: journalFile(store), run: "run" }).map((row) =>
-        row.key?.includes("/turn/") && row.kind === "result"
-          ? { ...row, kind: "cancelled", body: { performed: true, value: row.body } }
-          : row,
-      ),
-    );
-    expect(late.total).toEqual({ ...rows.total, lostTurns: 2, lostUsd: rows.total.usd });
+    const { events, context } = await peekRun("run", { store, workers: direct.workers, policy: direct.policy });
+    expect(foldLedger(events, { models: context.models })).toEqual(result.ledger);
   });
 
-  it("can be read while it goes on, and of its rows by a stranger", async () => {
+  it("can be read while it goes on, and by a stranger", async () => {
     const workspace = await folder();
     const answer = deferred<string>();
     const model = fixedModel({ ...threeTasks, synthesis: () => answer.promise });
@@ -116,9 +103,8 @@ describe("the ledger of a run", () => {
     );
     // t2 depends on t1 and began after t3, or t3 began first: what it was not given is at most one short report.
     expect(ledger.filteredContext.tokens).toBeLessThan(20);
-    const rows = ledgerOfRows(readRows({ file: journalFile(`${workspace}/.quatrain`), run: "run" }));
-    expect(rows.total.usd).toBeCloseTo(ledger.total.usd, 12);
-    expect(rows.tiers?.savedUsd).toBeCloseTo(ledger.tiers?.savedUsd ?? Number.NaN, 12);
+    const { events, context } = await peekRun("run", { store: `${workspace}/.quatrain` });
+    expect(foldLedger(events, { models: context.models })).toEqual(run.ledger);
     answer.resolve("All done.");
     await expectTrue(run, await run.result);
   });

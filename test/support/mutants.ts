@@ -58,7 +58,7 @@ export const mutants: readonly Mutant[] = [
     machine: withActions({
       dispatch: (context) => {
         const { queue } = context;
-        const wide = dispatch({ ...context, queue: queue && { ...queue, concurrency: 99 } });
+        const wide = dispatch({ ...context, queue: queue && { ...queue, concurrency: 99 } }, rules);
         return { ...wide, context: { ...wide.context, queue: wide.context.queue && { ...wide.context.queue, concurrency: 1 } } };
       },
     }),
@@ -71,9 +71,9 @@ export const mutants: readonly Mutant[] = [
     machine: withActions({
       dispatch: (context) => {
         const { plan, queue } = context;
-        if (!plan || !queue || queue.tasks.some(({ attempts }) => attempts > 0)) return dispatch(context);
+        if (!plan || !queue || queue.tasks.some(({ attempts }) => attempts > 0)) return dispatch(context, rules);
         const alone = { ...plan, tasks: plan.tasks.map((task) => ({ ...task, dependencies: [] })) };
-        return dispatch({ ...context, queue: createQueue(alone, { concurrency: queue.concurrency }) });
+        return dispatch({ ...context, queue: createQueue(alone, { concurrency: queue.concurrency }) }, rules);
       },
     }),
     concurrency: 2,

@@ -1,11 +1,15 @@
 // `quatrain resume`: takes a run up where it stopped; of an ended one it tells the result again, and applies it if wanted.
 import { NEVER } from "rxjs";
 import { QuatrainError } from "../../core/errors.ts";
-import { listRuns, openRun } from "../../run/open-run.ts";
-import type { RunSummary } from "../../run/open-run.ts";
+import { commandRun, openRun } from "../../run/open-run.ts";
+import { peekRun } from "../../run/peek.ts";
+import { listRuns } from "../../run/records.ts";
+import type { RunSummary } from "../../run/records.ts";
+import type { Run } from "../../run/run.ts";
 import type { Answer } from "../../run/options.ts";
 import type { Ask } from "../../protocol/command.ts";
-import { openInspector } from "../inspector.ts";
+import { foundRun } from "../found-run.ts";
+import { withInspector } from "../inspector.ts";
 import { canRepaint, isInteractive } from "../io.ts";
 import type { Io } from "../io.ts";
 import { modelOptions, placeOf } from "../settings.ts";
@@ -19,19 +23,26 @@ export async function resumeCommandLine(id: string | undefined, flags: SharedFla
   const kind = reporterKind(flags, canRepaint(io));
   const isPerson = kind !== "json" && isInteractive(io);
   const models = modelOptions(flags, io);
-  const inspector = flags.inspect === true ? await openInspector(io, kind) : null;
-  try {
-    const run = await openRun(recorded.id, {
+  return withInspector(flags, { io, kind }, async (inspect) => {
+    const options = {
       store: place.store,
       ...(typeof flags.workspace === "string" && place.workspace !== null ? { workspace: place.workspace } : {}),
       ...(models === undefined ? {} : { models }),
       // An ended run asks no model any more, so it needs no key.
       ...(recorded.state === "ended" ? { model: { turn: () => NEVER } } : {}),
       ...(isPerson ? {} : { asks: nobody }),
-      ...(inspector ? { inspect: inspector.inspect } : {}),
-    });
+      ...inspect,
+    };
+    let run: Run;
+    try {
+      run = await openRun(recorded.id, options);
+    } catch (error) {
+      if (!(await goesOnElsewhere(recorded.id, place, error))) throw error;
+      io.stdout.write(`${recorded.id} was paused; the process that works on it goes on.\n`);
+      return 0;
+    }
     const where = { ...place, workspace: recorded.workspace === null ? null : (place.workspace ?? recorded.workspace) };
-    return await superviseRun(run, {
+    return superviseRun(run, {
       io,
       kind,
       place: where,
@@ -39,23 +50,25 @@ export async function resumeCommandLine(id: string | undefined, flags: SharedFla
       approvePlan: flags.yes === true,
       leavePlan: !isPerson,
     });
-  } finally {
-    await inspector?.close();
-  }
+  });
 }
 
-function chosen(id: string | undefined, { store, flags }: Place): RunSummary {
-  const runs = listRuns({ store });
-  const found = id === undefined ? runs.findLast(({ state }) => state === "open") : runs.find((run) => run.id === id);
+/** True where a paused run of another process was told to go on. */
+async function goesOnElsewhere(id: string, { store }: Place, error: unknown): Promise<boolean> {
+  if (!QuatrainError.is(error) || error.code !== "RunBusy") return false;
+  const peeked = await peekRun(id, { store }).catch(() => undefined);
+  const { snapshot } = peeked ?? {};
+  const isPaused = snapshot?.status === "active" && snapshot.matches({ active: { activity: "paused" } });
+  if (isPaused) commandRun(id, { type: "run.resume" }, { store });
+  return isPaused;
+}
+
+function chosen(id: string | undefined, place: Place): RunSummary {
+  if (id !== undefined) return foundRun(id, place);
+  const { store, flags } = place;
+  const found = listRuns({ store }).findLast(({ state }) => state === "open");
   if (found) return found;
-  if (id === undefined)
-    throw new QuatrainError("UnknownRun", `There is no open run in ${store}. See all with: quatrain runs${flags}`);
-  const recent = runs.slice(-5).map((run) => run.id);
-  const known =
-    recent.length > 0
-      ? `Recent runs: ${recent.join(", ")}.`
-      : "It holds no runs; name another place with --workspace or --state-dir.";
-  throw new QuatrainError("UnknownRun", `There is no run "${id}" in ${store}. ${known}`);
+  throw new QuatrainError("UnknownRun", `There is no open run in ${store}. See all with: quatrain runs${flags}`);
 }
 
 /** Without a person every question but the plan's is answered with no; the plan is left for one. */

@@ -1,97 +1,100 @@
-// `quatrain show`: a run as its journal tells it, without working on it. An ended run is told in full. Of an open one only
-// what the rows say by themselves: its machine is not started, because that would take the run from whoever works on it.
+// `quatrain show`: a run as it stands, or as it stood at any row of its journal; nobody is disturbed and nothing is performed.
 import { NEVER } from "rxjs";
-import { QuatrainError } from "../../core/errors.ts";
-import { isPlainObject } from "../../core/json.ts";
-import { readRows } from "../../host/sqlite.ts";
-import { journalFile } from "../../run/orchestrate.ts";
-import { listRuns, openRun } from "../../run/open-run.ts";
-import type { RunSummary } from "../../run/open-run.ts";
+import { messageOf, QuatrainError } from "../../core/errors.ts";
+import { openRun } from "../../run/open-run.ts";
+import { peekRun } from "../../run/peek.ts";
+import type { RunSummary } from "../../run/records.ts";
 import type { Io } from "../io.ts";
 import { exitCodeOf } from "../exit-code.ts";
+import { foundRun } from "../found-run.ts";
+import { inFlags } from "../messages.ts";
 import { Printer } from "../printer.ts";
-import { ledgerOfRows } from "../../run/open-ledger.ts";
+import { foldLedger } from "../../model/ledger-fold.ts";
 import { costData, costLines } from "../cost-text.ts";
 import { resultLine } from "../result-line.ts";
-import { placeOf, resumeCommand } from "../settings.ts";
+import { viewLines, viewOf } from "../run-state.ts";
+import type { RunView } from "../run-state.ts";
+import { countOf, forkCommandText, placeOf, resumeCommand } from "../settings.ts";
 import type { Place, PlaceFlags } from "../settings.ts";
 import { summaryLines } from "../summary.ts";
 import { resultFolderOf } from "../supervise.ts";
-import { durationText, moneyText, plural, safe } from "../words.ts";
+import { safe } from "../words.ts";
 
 /** Flags of `show`. */
-interface ShowFlags extends PlaceFlags {
+export interface ShowFlags extends PlaceFlags {
   readonly json?: boolean;
+  readonly at?: string;
   /** Where the money went instead of what was done. */
   readonly cost?: boolean;
 }
 
-/** Shows one run. Exit code 0, however the run ended. Throws QuatrainError "UnknownRun". */
+/** Shows one run. Exit code 0, however the run ended. Throws QuatrainError "UnknownRun" and as `peekRun`. */
 export async function showCommand(id: string, flags: ShowFlags, io: Io): Promise<number> {
   const place = placeOf(flags, io);
-  const summary = listRuns({ store: place.store }).find((run) => run.id === id);
-  if (!summary)
-    throw new QuatrainError(
-      "UnknownRun",
-      `There is no run "${id}" in ${place.store}. See those it has with: quatrain runs${place.flags}`,
-    );
+  const summary = foundRun(id, place);
   const printer = new Printer(io);
+  const asJson = flags.json === true;
   const lines =
     flags.cost === true
-      ? await moneyLines(summary, place, flags.json === true)
-      : summary.state === "ended"
-        ? await endedLines(summary, place, flags.json === true)
-        : openLines(summary, place, { json: flags.json === true, now: io.now() });
+      ? await moneyLines(summary, { place, asJson, at: flags.at })
+      : summary.state === "ended" && flags.at === undefined
+        ? await endedLines(summary, place, asJson)
+        : await stateLines(summary, { place, asJson, at: flags.at });
   for (const line of lines) printer.line(line);
   await printer.close();
   return 0;
 }
 
-async function endedLines(summary: RunSummary, place: Place, json: boolean): Promise<readonly string[]> {
+async function endedLines(summary: RunSummary, place: Place, asJson: boolean): Promise<readonly string[]> {
   const run = await openRun(summary.id, { store: place.store, model: { turn: () => NEVER } });
   const result = await run.result;
   const resultFolder = resultFolderOf(summary.id, place);
   const extras = { resultFolder, applied: null, notApplied: null, resume: null };
-  if (json) return [JSON.stringify(resultLine(result, { ...extras, exitCode: exitCodeOf(result) }))];
+  if (asJson) return [JSON.stringify(resultLine(result, { ...extras, exitCode: exitCodeOf(result) }))];
   const { usd: budgetUsd } = run.snapshot.context.options.budget;
+  const { parent } = summary;
   return [
     safe(summary.request, 400),
+    ...(parent ? [`${parent.as === "fork" ? "A fork" : "A follow-up"} of ${parent.run} at row ${parent.seq}.`] : []),
     ...summaryLines(result, { ...extras, applyLater: `${resumeCommand(summary.id, place)} --apply`, budgetUsd }),
   ];
 }
 
-/** The ledger: an ended run's in full, an open one's as far as its rows tell. */
-async function moneyLines(summary: RunSummary, place: Place, json: boolean): Promise<readonly string[]> {
-  const isEnded = summary.state === "ended";
-  const ledger = isEnded
-    ? (await openRun(summary.id, { store: place.store, model: { turn: () => NEVER } }).then((run) => run.result)).ledger
-    : ledgerOfRows(readRows({ file: journalFile(place.store), run: summary.id }));
-  if (json) return [JSON.stringify({ type: "cost", runId: summary.id, state: summary.state, ...costData(ledger) })];
-  const open = "So far, from its journal: which results were accepted is told once it has ended.";
-  return [`${summary.id}: ${summary.state} · ${safe(summary.request, 60)}`, ...(isEnded ? [] : [open]), "", ...costLines(ledger)];
+/** The ledger: an ended run's in full, an open one's as far as it got. */
+async function moneyLines(summary: RunSummary, { place, asJson, at }: StateOptions): Promise<readonly string[]> {
+  const { events, context } = await peekRun(summary.id, { store: place.store, ...rowOf(at) });
+  const ledger = foldLedger(events, { models: context.models });
+  if (asJson) return [JSON.stringify({ type: "cost", runId: summary.id, state: summary.state, ...costData(ledger) })];
+  return [`${summary.id}: ${summary.state} · ${safe(summary.request, 60)}`, "", ...costLines(ledger)];
 }
 
-interface OpenView {
-  readonly json: boolean;
-  readonly now: number;
+interface StateOptions {
+  readonly place: Place;
+  readonly asJson: boolean;
+  readonly at: string | undefined;
 }
 
-function openLines(summary: RunSummary, place: Place, { json, now }: OpenView): readonly string[] {
-  const rows = readRows({ file: journalFile(place.store), run: summary.id });
-  const lastAt = rows.at(-1)?.at ?? summary.createdAt;
-  const turns = rows.flatMap(({ kind, body }) =>
-    kind === "result" && isPlainObject(body) && isPlainObject(body["outcome"]) ? [body["outcome"]] : [],
-  );
-  const usd = turns.reduce((sum, turn) => sum + (typeof turn["usd"] === "number" ? turn["usd"] : 0), 0);
-  const attempts = [...new Set(rows.flatMap(({ key }) => /^(t\d+#\d+)\//.exec(key ?? "")?.[1] ?? []))];
-  const resume = resumeCommand(summary.id, place);
-  if (json)
-    return [JSON.stringify({ type: "run", ...summary, rows: rows.length, lastAt, turns: turns.length, usd, attempts, resume })];
-  return [
-    safe(summary.request, 400),
-    `${summary.id}: ${summary.state} · begun ${durationText(now - summary.createdAt)} ago, last written ${durationText(now - lastAt)} ago`,
-    `${plural(turns.length, "turn")} paid so far, ${moneyText(usd)} · attempts begun: ${attempts.join(", ") || "none"}`,
-    ...(summary.workspace === null ? [] : [`Workspace: ${summary.workspace}`]),
-    `Take it up (unless a process is working on it): ${resume}`,
-  ];
+async function stateLines(summary: RunSummary, { place, asJson, at }: StateOptions): Promise<readonly string[]> {
+  const { state, createdAt, workspace } = summary;
+  const row = rowOf(at);
+  let view: RunView;
+  try {
+    view = viewOf(await peekRun(summary.id, { store: place.store, ...row }));
+  } catch (error) {
+    // Workers of one's own, another version: the list still knows the run.
+    if (asJson || at !== undefined || !QuatrainError.is(error)) throw error;
+    return [safe(summary.request, 400), `${summary.id}: ${state}. More can't be shown here: ${inFlags(messageOf(error))}`];
+  }
+  const resume = state === "open" ? resumeCommand(summary.id, place) : null;
+  if (asJson) return [JSON.stringify({ type: "run", state, createdAt, workspace, resume, ...view })];
+  const goOn =
+    at !== undefined
+      ? `Go another way from here: ${forkCommandText(summary.id, place)} --at ${view.seq}`
+      : state === "open"
+        ? `Take it up (unless a process is working on it): ${resume}`
+        : `Go on from it: ${forkCommandText(summary.id, place)}`;
+  return [...viewLines(view), "", goOn];
 }
+
+const rowOf = (at: string | undefined): { readonly at?: number } =>
+  at === undefined ? {} : { at: countOf("--at", at, 10_000_000) };

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { QuatrainError } from "../../core/errors.ts";
-import { listRuns } from "../../run/open-run.ts";
+import { listRuns } from "../../run/records.ts";
 import type { Run } from "../../run/run.ts";
 import { criticalPath } from "../../queue/plan-index.ts";
 import { canRepaint } from "../io.ts";

@@ -115,6 +115,7 @@ export function seeEvent(seen: ViewState, event: NumberedEvent): ViewState {
     case "task.invalidated":
     case "task.revived":
     case "task.finished":
+    case "task.reused":
     case "task.failed":
     case "task.skipped":
       return seeTask(seen, event);
@@ -165,6 +166,8 @@ function seeTask(seen: ViewState, event: Among<`task.${string}`>): ViewState {
       return change(seen, event.task, { failure: event.failure, wakeAt: event.wakeAt, doing: null });
     case "task.finished":
       return change(seen, event.task, { summary: event.summary, endedAt: event.at, failure: null, doing: null });
+    case "task.reused":
+      return change(seen, event.task, { summary: event.summary, startedAt: event.at, endedAt: event.at, doing: null });
     case "task.failed":
     case "task.skipped":
       return change(seen, event.task, { failure: event.failure, endedAt: event.at, doing: null });
