@@ -116,10 +116,3 @@ export interface EffectOrphaned {
   readonly value?: unknown;
   readonly at: number;
 }
-
-/** From the host to the root: the machine slept or the run stood stopped for `ms`, until `at`. */
-export interface HostSlept {
-  readonly type: "host.slept";
-  readonly ms: number;
-  readonly at: number;
-}
