@@ -30,7 +30,7 @@ export const READ_TOOL = {
 export async function eventsOf(
   port: ModelPort,
   request = turnRequest(),
-  context: TurnContext = { lost: 0 },
+  context: TurnContext = {},
 ): Promise<TurnEvent[]> {
   return firstValueFrom(port.turn(request, context).pipe(toArray()));
 }
@@ -39,7 +39,7 @@ export async function eventsOf(
 export async function outcomeOf(
   port: ModelPort,
   request = turnRequest(),
-  context: TurnContext = { lost: 0 },
+  context: TurnContext = {},
 ): Promise<TurnOutcome> {
   const events = await eventsOf(port, request, context);
   const outcomes = events.flatMap((event) => (event.kind === "outcome" ? [event.outcome] : []));
