@@ -133,17 +133,19 @@ function known(scene) {
   const rows = run === undefined ? [] : readRows({ file: scene.file, run });
   const taken = new Set(rows.flatMap((row) => requestIdOf(row) ?? []));
   const closed = new Set(rows.flatMap(({ kind, id }) => (["result", "error", "cancelled"].includes(kind) ? [id] : [])));
-  const open = rows.filter(({ kind, id }) => kind === "intent" && isTurn(id) && !closed.has(id));
+  const begun = new Set(rows.flatMap(({ kind, id }) => (kind === "intent" && !closed.has(id) ? [id] : [])));
   const whole = scene.server.requests.filter(({ answered, requestId }) => answered === "message" && !taken.has(requestId));
   return {
     rows: rows.map(digestOf),
-    open: [...new Set(open.map(({ id }) => id))],
+    open: [...begun].filter(isTurn),
+    calls: [...begun].filter(isCall),
     whole: whole.map(({ requestId }) => requestId),
   };
 }
 
 /** `t1#1/turn/2.0`, and `t1#1/turn/2.0.1` once it was lost and is asked again. */
 const isTurn = (id) => /\/turn\/\d+\.\d+(\.\d+)?$/.test(id ?? "");
+const isCall = (id) => /\/turn\/\d+\/call\/\d+$/.test(id ?? "");
 
 /** The request whose answer a row holds. */
 function requestIdOf({ kind, id, body }) {

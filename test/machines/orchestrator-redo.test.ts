@@ -288,19 +288,13 @@ describe("two tasks that changed one file", () => {
     expect(run.all("conflict.found")).toMatchObject([conflict]);
   });
 
-  it("are put to nobody when the budget is used up, since nothing could be done again", () => {
-    const run = new RunByHand(
-      {
-        plan: planOf({ a: { worker: "sum" }, b: {}, c: { needs: ["b"] } }),
-        options: { hasWorkspace: true, asks: "wait", budget: { ms: 100_000 } },
-      },
-      { prepare: changing },
-    );
-    run.finish("t2#1");
-    run.hands.ring();
-    run.bury();
+  it("are put to nobody when the money is spent, since nothing could be done again", () => {
+    const plan = planOf({ a: { worker: "sum" }, b: { worker: "sum" }, c: {} });
+    const options = { hasWorkspace: true, asks: "wait", budget: { usd: 0.000_1 } } as const;
+    const run = new RunByHand({ plan, options }, { prepare: changing });
+    expect(run.context.broke).toBe("usd");
     run.hands.give("integrate", "integrate", ok(conflict));
-    expect(run.phase).toBe("synthesizing");
+    expect(run.output).toMatchObject({ outcome: "partial", conflicts: [conflict] });
     expect(run.all("ask.opened")).toEqual([]);
     expect(run.all("conflict.found")).toMatchObject([conflict]);
   });
