@@ -9,6 +9,8 @@ import path from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { MOST_CRASHES } from "../../dist/actors/poisoned.js";
+import { DEFAULT_TABLE } from "../../dist/core/policy.js";
 import { listRuns, readRows } from "../../dist/host/sqlite.js";
 import { runVariable } from "../../dist/process/environment.js";
 import { findMarked } from "../../dist/process/marked.js";
@@ -21,7 +23,8 @@ const PATIENCE_MS = 60_000;
 
 /**
  * Plays the job, killing its process at each of `moments` (see `kill-moments.mjs`) in turn; a process that ends before
- * its moment ends the run. Resolves to what was seen; the folder is gone then.
+ * its moment ends the run. Work that every crash hits is given up, as the policy has it: a run that is one kill away from
+ * that is spared the rest. Resolves to what was seen; the folder is gone then.
  */
 export async function playKilled(moments) {
   const scene = await setScene();
@@ -29,12 +32,24 @@ export async function playKilled(moments) {
     for (const moment of moments) {
       const ended = await playOnce(scene, moment);
       if (!ended.isKilled) return await outcomeOf(scene, ended);
+      if (isOnItsLast(scene.kills)) break;
     }
     return await outcomeOf(scene, await playOnce(scene, null));
   } finally {
     await scene.server.close();
     rmSync(scene.folder, { recursive: true, force: true });
   }
+}
+
+/** True when one more kill may have a turn lost for good (row TurnLost) or a tool call given up (Poisoned). */
+function isOnItsLast(kills) {
+  const { open, calls } = kills.at(-1);
+  // A turn's key ends with how often it was lost before.
+  const lostBefore = open.map((id) => Number(/\/turn\/\d+\.\d+\.(\d+)$/.exec(id)?.[1] ?? 0));
+  const hits = calls.map((id) => kills.filter((kill) => kill.calls.includes(id)).length);
+  return (
+    lostBefore.some((times) => times + 1 >= DEFAULT_TABLE.TurnLost.turn.length) || hits.some((times) => times + 1 >= MOST_CRASHES)
+  );
 }
 
 async function setScene() {
@@ -112,18 +127,25 @@ function runIdOf({ file }) {
   return listRuns({ file }).at(-1)?.id;
 }
 
-/** What is known at a kill: the rows that are committed, and the answers that had left the server whole. */
+/** What is known at a kill: the committed rows, the turns and calls in flight, and the answers that had left the server whole. */
 function known(scene) {
   const run = runIdOf(scene);
   const rows = run === undefined ? [] : readRows({ file: scene.file, run });
   const taken = new Set(rows.flatMap((row) => requestIdOf(row) ?? []));
   const closed = new Set(rows.flatMap(({ kind, id }) => (["result", "error", "cancelled"].includes(kind) ? [id] : [])));
-  const open = rows.filter(({ kind, id }) => kind === "intent" && isTurn(id) && !closed.has(id));
+  const begun = new Set(rows.flatMap(({ kind, id }) => (kind === "intent" && !closed.has(id) ? [id] : [])));
   const whole = scene.server.requests.filter(({ answered, requestId }) => answered === "message" && !taken.has(requestId));
-  return { rows: rows.map(digestOf), open: open.map(({ id }) => id), whole: whole.map(({ requestId }) => requestId) };
+  return {
+    rows: rows.map(digestOf),
+    open: [...begun].filter(isTurn),
+    calls: [...begun].filter(isCall),
+    whole: whole.map(({ requestId }) => requestId),
+  };
 }
 
-const isTurn = (id) => /\/turn\/\d+\.\d+$/.test(id ?? "");
+/** `t1#1/turn/2.0`, and `t1#1/turn/2.0.1` once it was lost and is asked again. */
+const isTurn = (id) => /\/turn\/\d+\.\d+(\.\d+)?$/.test(id ?? "");
+const isCall = (id) => /\/turn\/\d+\/call\/\d+$/.test(id ?? "");
 
 /** The request whose answer a row holds. */
 function requestIdOf({ kind, id, body }) {

@@ -28,7 +28,7 @@ export function modelTurn({ model, governor, onDelta }: ModelTurnPorts): RunActo
       const { signal, lost } = context;
       if (lost > 0) return lostTurn(lost);
       const answer = firstValueFrom(
-        model.turn(input.request, { signal, lost }).pipe(
+        model.turn(input.request, { signal }).pipe(
           tap((event) => event.kind === "delta" && onDelta?.(event.delta)),
           filter((event) => event.kind === "outcome"),
           map((event) => event.outcome),

@@ -1,7 +1,8 @@
 // What is done about files that two tasks changed without knowing of each other.
 //   F1  The later task is done again on top of the earlier one, as often as the row of ConflictingOutputs says; only
 //       between tasks of models, since a function would do the same again.
-//   F2  What still collides goes to a person, once; without one the later version stands, and both are named.
+//   F2  What still collides goes to a person, once, while there is time and money to act on the answer; else the later
+//       version stands, and both are named.
 import { digestOf, stableStringify } from "../core/json.ts";
 import { taskId, taskIndex } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
@@ -12,6 +13,7 @@ import type { Plan } from "../protocol/plan.ts";
 import type { Conflict } from "../protocol/work.ts";
 import { dependencyClosure, topologicalOrder } from "../queue/plan-index.ts";
 import { isSettled } from "../queue/queue.ts";
+import { runDeadlines } from "./deadlines.ts";
 import { adjustmentOf } from "./dispatch.ts";
 import { planLines } from "./plan-events.ts";
 import { redo } from "./redo.ts";
@@ -37,7 +39,8 @@ export function settleConflicts(context: RunContext, rules: RunRules): Step {
   const ofModels = conflicts.filter(({ tasks }) => tasks.every((id) => cardOfTask(context, taskId(id))?.kind === "model"));
   const pairs = pairsOf(context.plan, ofModels);
   if (steps.length > 0 && pairs.length > 0 && !broke) return redoLater(context, pairs, rules);
-  if (then === "ask" && context.options.asks === "wait" && !integration.asked) return askAboutConflicts(context);
+  const isInTime = !broke && context.now < runDeadlines(context).work;
+  if (then === "ask" && context.options.asks === "wait" && !integration.asked && isInTime) return askAboutConflicts(context);
   return keep(then === "fail" ? { ...context, failure: failure("ConflictingOutputs", named(context)) } : context);
 }
 
@@ -45,6 +48,14 @@ export function settleConflicts(context: RunContext, rules: RunRules): Step {
 export function answerConflicts(context: RunContext, decision: "approve" | "reject", rules: RunRules): Step {
   const pairs = pairsOf(context.plan, context.conflicts);
   return decision === "approve" || context.broke || pairs.length === 0 ? keep(context) : redoLater(context, pairs, rules);
+}
+
+/** Nobody has answered in time: the later versions stand. */
+export function closeConflicts(context: RunContext): Step {
+  const next = { ...context, asks: context.asks.filter(({ id }) => id !== CONFLICTS_ASK) };
+  const text = "the time of the run is up";
+  const closed = emit(next, { type: "ask.closed", ask: CONFLICTS_ASK, decision: "approve", by: "policy", text });
+  return sequence(step(next, closed), keep);
 }
 
 /** What stands, and whose version it is, is told. */

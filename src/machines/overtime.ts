@@ -5,6 +5,7 @@ import type { TaskId } from "../core/ids.ts";
 import { isSettledStatus } from "../queue/state.ts";
 import { plainAnswer } from "./calls.ts";
 import { PLAN_ASK } from "./commands.ts";
+import { closeConflicts, isAskedAboutConflicts } from "./conflicts.ts";
 import { armAgain, attemptDeadline, disarm, runDeadlines, runningTasks, workerDeadline } from "./deadlines.ts";
 import { amountText } from "./limits.ts";
 import { closeBooks, goBroke } from "./money.ts";
@@ -21,6 +22,7 @@ export function ring(context: RunContext, { name, at }: { readonly name: string;
   return sequence(
     step(timed),
     stopWork,
+    stopAsking,
     stopAnswering,
     (next) => stopAttempts(next, rules),
     // What is over its time by now was dealt with: a timer for it would go off for ever.
@@ -47,6 +49,12 @@ function stopWork(context: RunContext): Step {
           skip(next, id, why),
     ),
   );
+}
+
+/** A person who was asked about conflicts had as long as the tasks: the rest of the time is the answer's. */
+function stopAsking(context: RunContext): Step {
+  if (!isAskedAboutConflicts(context) || context.now < runDeadlines(context).work) return step(context);
+  return sequence(goBroke(context, "ms"), closeConflicts);
 }
 
 /** The run's whole time is up: what there is, is the answer. */

@@ -11,8 +11,6 @@ export type TurnEvent =
 export interface TurnContext {
   /** Aborting it ends the turn with a `Cancelled` outcome that carries what is known of its cost. */
   readonly signal?: AbortSignal;
-  /** How often this very turn was asked before and its answer lost (a crash). It is paid again. */
-  readonly lost: number;
 }
 
 /** Anything that can answer a turn. */

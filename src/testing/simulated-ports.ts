@@ -136,7 +136,7 @@ function answerAtOnce(model: ModelPort, request: TurnRequest): TurnOutcome {
     usd: null,
     requestId: null,
   };
-  model.turn(request, { lost: 0 }).subscribe((event) => {
+  model.turn(request, {}).subscribe((event) => {
     if (event.kind === "outcome") ({ outcome } = event);
   });
   return outcome;

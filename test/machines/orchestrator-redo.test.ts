@@ -185,12 +185,16 @@ describe("two tasks that changed one file", () => {
       bytes: 3,
     });
   };
-  const collided = (shape: RunShape = {}, workers: readonly string[] = ["backend", "backend"]) => {
+  const integrating = (shape: RunShape = {}, workers: readonly string[] = ["backend", "backend"]) => {
     const plan = planOf({ a: { worker: workers[0]! }, b: { worker: workers[1]! }, c: { needs: ["b"] } });
     const run = new RunByHand({ plan, ...shape, options: { hasWorkspace: true, ...shape.options } }, { prepare: changing });
     if (workers[0] === "backend") run.finish("t1#1");
     if (workers[1] === "backend") run.finish("t2#1");
     run.finish("t3#1");
+    return run;
+  };
+  const collided = (...shape: Parameters<typeof integrating>) => {
+    const run = integrating(...shape);
     run.hands.give("integrate", "integrate", ok(conflict));
     return run;
   };
@@ -261,6 +265,38 @@ describe("two tasks that changed one file", () => {
     run.command({ type: "run.cancel" });
     expect(run.output).toMatchObject({ outcome: "cancelled" });
     expect(run.context.asks).toEqual([]);
+  });
+
+  it("stand as they are when the run's time is up before a person has answered", () => {
+    const run = collided({ options: { asks: "wait", budget: { ms: 100_000 } } }, ["sum", "backend"]);
+    expect(run.phase).toBe("resolving");
+    run.hands.ring();
+    expect(run.phase).toBe("synthesizing");
+    expect(run.all("ask.closed")).toMatchObject([{ ask: "conflicts", decision: "approve", by: "policy" }]);
+    expect(run.all("conflict.found")).toMatchObject([conflict]);
+    run.hands.answer("synthesis", "what there is");
+    expect(run.output).toMatchObject({ outcome: "partial", answer: "what there is", budgetReached: true, conflicts: [conflict] });
+  });
+
+  it("are put to nobody when the time of the tasks goes by while their files are folded", () => {
+    const run = integrating({ options: { asks: "wait", budget: { ms: 100_000 } } }, ["sum", "backend"]);
+    run.hands.ring();
+    expect(run.phase).toBe("integrating");
+    run.hands.give("integrate", "integrate", ok(conflict));
+    expect(run.phase).toBe("synthesizing");
+    expect(run.all("ask.opened")).toEqual([]);
+    expect(run.all("conflict.found")).toMatchObject([conflict]);
+  });
+
+  it("are put to nobody when the money is spent, since nothing could be done again", () => {
+    const plan = planOf({ a: { worker: "sum" }, b: { worker: "sum" }, c: {} });
+    const options = { hasWorkspace: true, asks: "wait", budget: { usd: 0.000_1 } } as const;
+    const run = new RunByHand({ plan, options }, { prepare: changing });
+    expect(run.context.broke).toBe("usd");
+    run.hands.give("integrate", "integrate", ok(conflict));
+    expect(run.output).toMatchObject({ outcome: "partial", conflicts: [conflict] });
+    expect(run.all("ask.opened")).toEqual([]);
+    expect(run.all("conflict.found")).toMatchObject([conflict]);
   });
 
   it("fail the run where its row says so", () => {

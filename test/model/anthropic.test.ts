@@ -43,7 +43,7 @@ const answer: BrainAnswer = { content: ["A quatrain has four lines."] };
 describe("a turn that goes well", () => {
   it("streams deltas, then gives the answer with usage, price and request id", async () => {
     const { server, port } = await start(answer);
-    const events = await firstValueFrom(port.turn(turnRequest(), { lost: 0 }).pipe(toArray()));
+    const events = await firstValueFrom(port.turn(turnRequest(), {}).pipe(toArray()));
     const deltas = events.flatMap((event) => (event.kind === "delta" ? [event.delta] : []));
     expect(deltas.map(({ text }) => text).join("")).toBe("A quatrain has four lines.");
     expect(deltas.every(({ conversation, turn, kind }) => conversation === "t1#1" && turn === 1 && kind === "text")).toBe(true);
@@ -96,7 +96,7 @@ describe("a turn that goes well", () => {
 
   it("is cold: nothing is sent before somebody subscribes, and each subscription asks anew", async () => {
     const { server, port } = await start(answer);
-    const turn = port.turn(turnRequest(), { lost: 0 });
+    const turn = port.turn(turnRequest(), {});
     expect(server.requests).toHaveLength(0);
     await firstValueFrom(turn.pipe(toArray()));
     await firstValueFrom(turn.pipe(toArray()));
@@ -291,7 +291,7 @@ describe("ending a turn early", () => {
       const clock = new FakeClock();
       const seen: unknown[] = [];
       const subscription = portTo(server.url, clock)
-        .turn(turnRequest(), { lost: 0 })
+        .turn(turnRequest(), {})
         .subscribe((event) => seen.push(event));
       if (beginning === "") await turns(50);
       else await until(() => clock.timers > 3, "a frame is open");
@@ -309,7 +309,7 @@ describe("ending a turn early", () => {
     const server = await holding(begun);
     const controller = new AbortController();
     const clock = new FakeClock();
-    const outcome = outcomeOf(portTo(server.url, clock), turnRequest(), { lost: 0, signal: controller.signal });
+    const outcome = outcomeOf(portTo(server.url, clock), turnRequest(), { signal: controller.signal });
     await until(() => clock.timers > 3, "a frame is open");
     controller.abort();
     expect(await outcome).toMatchObject({
@@ -323,7 +323,7 @@ describe("ending a turn early", () => {
 
   it("a signal that is already aborted sends nothing", async () => {
     const { server, port } = await start(answer);
-    const outcome = await outcomeOf(port, turnRequest(), { lost: 0, signal: AbortSignal.abort() });
+    const outcome = await outcomeOf(port, turnRequest(), { signal: AbortSignal.abort() });
     expect(outcome).toMatchObject({ failure: { code: "Cancelled" }, usage: null });
     expect(server.requests).toHaveLength(0);
   });

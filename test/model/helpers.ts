@@ -27,20 +27,12 @@ export const READ_TOOL = {
 } as const;
 
 /** All events of one turn. */
-export async function eventsOf(
-  port: ModelPort,
-  request = turnRequest(),
-  context: TurnContext = { lost: 0 },
-): Promise<TurnEvent[]> {
+export async function eventsOf(port: ModelPort, request = turnRequest(), context: TurnContext = {}): Promise<TurnEvent[]> {
   return firstValueFrom(port.turn(request, context).pipe(toArray()));
 }
 
 /** The outcome of one turn; fails unless it is the one and only and comes last. */
-export async function outcomeOf(
-  port: ModelPort,
-  request = turnRequest(),
-  context: TurnContext = { lost: 0 },
-): Promise<TurnOutcome> {
+export async function outcomeOf(port: ModelPort, request = turnRequest(), context: TurnContext = {}): Promise<TurnOutcome> {
   const events = await eventsOf(port, request, context);
   const outcomes = events.flatMap((event) => (event.kind === "outcome" ? [event.outcome] : []));
   const [outcome] = outcomes;

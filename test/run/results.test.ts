@@ -280,7 +280,7 @@ describe("deltas", () => {
             const pieces = ["do", "ne"].map(
               (text) => ({ kind: "delta", delta: { conversation, turn, kind: "text", text } }) as const,
             );
-            return done.turn(request, { lost: 0 }).pipe(startWith(...pieces));
+            return done.turn(request, {}).pipe(startWith(...pieces));
           },
         },
       }),
