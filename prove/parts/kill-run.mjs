@@ -123,7 +123,8 @@ function known(scene) {
   return { rows: rows.map(digestOf), open: open.map(({ id }) => id), whole: whole.map(({ requestId }) => requestId) };
 }
 
-const isTurn = (id) => /\/turn\/\d+\.\d+$/.test(id ?? "");
+/** Also of a turn that was lost at a crash and asked anew: `t1#1/turn/2.0.1`. */
+const isTurn = (id) => /\/turn\/\d+\.\d+(\.\d+)?$/.test(id ?? "");
 
 /** The request whose answer a row holds. */
 function requestIdOf({ kind, id, body }) {

@@ -184,7 +184,7 @@ const outcomeExplains = atEnd("outcomeExplains", ({ end, output, snapshot }) => 
   const lost = tasks.filter(({ status }) => status === "failed" || status === "skipped");
   const silent = lost.find((task) => !task.failure || !task.cause);
   if (silent) return `${silent.id} is ${silent.status} without a reason`;
-  const roots = new Set(lost.flatMap((task) => (isFollowing(task) ? [] : [task.failure?.message])));
+  const roots = new Set(lost.flatMap((task) => (isFollowing(task) ? [] : [task.cause?.message])));
   const rootless = lost.find((task) => isFollowing(task) && !roots.has(task.cause?.message));
   return rootless && `${rootless.id} is skipped because of "${rootless.cause?.message}", which no task failed of`;
 });
