@@ -33,6 +33,7 @@ export { EVENT_SCHEMA, RunEvent } from "./protocol/run-event.ts";
 export type { NumberedEvent, Outcome } from "./protocol/run-event.ts";
 export type { TaskResult } from "./machines/run-events.ts";
 export type { Ledger, LedgerLine } from "./model/ledger.ts";
+export type { Budget, Limits } from "./protocol/budget.ts";
 export type { SpendTotals } from "./protocol/spend.ts";
 export type { TurnDelta } from "./protocol/turn.ts";
 

@@ -202,7 +202,7 @@ function leases(file) {
   const database = new DatabaseSync(file);
   try {
     return database
-      .prepare("SELECT owner FROM host_leases WHERE until <> 0")
+      .prepare("SELECT owner FROM host_leases WHERE owner <> ''")
       .all()
       .map(({ owner }) => String(owner));
   } finally {

@@ -168,7 +168,7 @@ function addSteering(program: Command, io: Io, keep: Keep): void {
     .action(async (id: string, task: string, { reason, ...flags }: { reason?: string }) =>
       send(id, flags, () => ({ type: "task.skip", task, ...because(reason) })),
     );
-  steer(program.command("retry"), "try a failed or skipped task again")
+  steer(program.command("retry"), "do a task again: a failed or skipped one, or a finished one with what builds on it")
     .argument("<task>", "such as t3")
     .action(async (id: string, task: string, flags: object) => send(id, flags, () => ({ type: "task.retry", task })));
 }

@@ -4,8 +4,8 @@
 //   T3  An attempt that waits for a person's answer stands still.
 import { attemptId, parseAttemptId, taskIndex } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
+import type { HostSlept } from "../host/port.ts";
 import type { Ask } from "../protocol/command.ts";
-import type { HostSlept } from "../protocol/message.ts";
 import { shiftStarts } from "../queue/time.ts";
 import type { TaskState } from "../queue/state.ts";
 import { addUse, hasOwnLimits, useOfTask, useOfWorker } from "./limits.ts";

@@ -11,19 +11,24 @@ export type { OrchestratorMachine } from "./orchestrator.ts";
 export type {
   Account,
   Adjustment,
+  Alarm,
   CallName,
   CallState,
   FailedAttempt,
   Integration,
   Mend,
   Mended,
+  OwnUse,
   RunContext,
   RunInput,
   RunModels,
   RunOptions,
   RunRules,
   RunWorld,
+  Standstill,
+  Use,
 } from "./run-state.ts";
+export type { LimitName, RunBudget, RunLimits } from "../protocol/budget.ts";
 export type { RunOutput, TaskResult } from "./run-events.ts";
 export { DEFAULT_POLICY, DEFAULT_TABLE } from "../core/policy.ts";
 export type { AttemptStep, Change, LastStep, Policy, PolicyRow, PolicyTable, RenewStep, TurnStep } from "../core/policy.ts";

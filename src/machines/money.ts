@@ -4,9 +4,10 @@
 //   M3  Nobody waits for money that can't come: a turn that would not fit even if all others cost nothing is refused.
 //   M4  Nobody waits for ever for the bill of a stopped turn: after a while its worst case is booked as an estimate.
 import { taskOfConversation } from "../core/ids.ts";
+import type { EffectOrphaned } from "../host/port.ts";
 import { chargeTask } from "../queue/queue.ts";
 import type { LimitName, WorstCase } from "../protocol/budget.ts";
-import type { EffectOrphaned, UpwardMessage } from "../protocol/message.ts";
+import type { UpwardMessage } from "../protocol/message.ts";
 import { addTurn, estimateOf, tokensOf } from "../protocol/spend.ts";
 import type { TurnSpend, Usage } from "../protocol/spend.ts";
 import { addUse, roomFor, useOfRun } from "./limits.ts";

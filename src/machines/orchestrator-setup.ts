@@ -3,8 +3,8 @@
 import { setup } from "xstate";
 import type { DoneActorEvent, ErrorActorEvent } from "xstate";
 import type { RunActors } from "../actors/contract.ts";
-import type { EffectOrphaned } from "../host/port.ts";
-import type { HostSlept, UpwardMessage } from "../protocol/message.ts";
+import type { EffectOrphaned, HostSlept } from "../host/port.ts";
+import type { UpwardMessage } from "../protocol/message.ts";
 import type { RunEvent } from "../protocol/run-event.ts";
 import {
   announceRoute,

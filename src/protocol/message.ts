@@ -105,21 +105,3 @@ export type ConversationOutcome =
       readonly toolCalls: number;
       readonly at: number;
     };
-
-/** From the host to the root: an effect ended after the actor that started it was gone. */
-export interface EffectOrphaned {
-  readonly type: "effect.orphaned";
-  readonly id: string;
-  readonly key: string;
-  readonly name: string;
-  readonly performed: boolean;
-  readonly value?: unknown;
-  readonly at: number;
-}
-
-/** From the host to the root: the machine slept or the run stood stopped for `ms`, until `at`. */
-export interface HostSlept {
-  readonly type: "host.slept";
-  readonly ms: number;
-  readonly at: number;
-}

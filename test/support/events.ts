@@ -1,11 +1,12 @@
 // Every event that a machine declares, with a payload that fits the state it is sent in.
 import { attemptId } from "../../src/core/ids.ts";
 import { failure } from "../../src/core/failure.ts";
+import type { HostSlept } from "../../src/host/port.ts";
 import type { ConversationContext } from "../../src/machines/conversation-state.ts";
 import type { RunContext } from "../../src/machines/run-state.ts";
 import { liveConversations } from "../../src/machines/run-state.ts";
 import type { Command } from "../../src/protocol/command.ts";
-import type { ConversationOutcome, DownwardMessage, HostSlept, UpwardMessage } from "../../src/protocol/message.ts";
+import type { ConversationOutcome, DownwardMessage, UpwardMessage } from "../../src/protocol/message.ts";
 import { NO_SPEND } from "../../src/protocol/spend.ts";
 import type { TurnOutcome } from "../../src/protocol/turn.ts";
 import type { WorkerOutcome } from "../../src/protocol/work.ts";
