@@ -96,6 +96,8 @@ const noDoubleStart = throughout("noDoubleStart", () => {
     event(event) {
       if (event.type === "task.retrying" && isSettledStatus(tasks[taskIndex(event.task)]?.status ?? "finished"))
         return `${event.task} is retried but did not run`;
+      // What is done again was stopped, and may start anew before the next snapshot.
+      if (event.type === "task.invalidated") running.delete(event.task);
       if (event.type !== "task.started") return undefined;
       if (running.has(event.task)) return `${event.task} is started while it runs`;
       const before = attempts.get(event.task) ?? 0;

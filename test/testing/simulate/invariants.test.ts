@@ -154,15 +154,16 @@ describe("each invariant", () => {
 
   it("holds of what was lost because of a task that failed with a cause of its own", async () => {
     const plan = planOf({ a: {}, b: { needs: ["a"] } });
-    const refusing = {
-      "modelTurn t1#1/turn/1.0": { answer: { stop: "refusal" } },
-      "modelTurn t1#2/turn/1.0": { answer: { stop: "refusal" } },
+    const refused = { answer: { stop: "refusal" } } as const;
+    const script = {
+      "modelTurn t1#1/turn/1.0": refused,
+      "modelTurn t1#2/turn/1.0": refused,
+      "modelTurn mend:t1#1/turn/1.0": { answer: { fail: "BudgetExceeded" } },
     } as const;
-    const options = { asks: "deny", budget: resolveBudget({ usd: 0.5 }) } as const;
     const runs: SimulatedRun[] = [];
     const { violations } = await simulateRuns({
       workers,
-      cases: [{ seed: 1, mode: "orchestrate", plan, options, commands: [], world: { script: refusing } }],
+      cases: [{ seed: 1, mode: "orchestrate", plan, options: { asks: "deny" }, commands: [], world: { script } }],
       onRun: (played) => runs.push(played),
     });
     expect(runs[0]?.output?.tasks.map(({ failure: why, cause }) => [why?.code, cause?.code])).toEqual([
