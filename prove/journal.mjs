@@ -25,6 +25,8 @@ const STEPS = 4;
 const REFUSED = "refused";
 const START = 1_800_000_000_000;
 const LEASE_MS = 1_000_000;
+/** How far ahead the clock of a follower is: less than a gap that would be told, so that taking over writes no row. */
+const TAKEN_MS = 20_000;
 /** A resume takes milliseconds: one that takes longer hangs. */
 const MOST_MS = 10_000;
 
@@ -329,14 +331,14 @@ function starter() {
   const begin = async (file, skewMs) => {
     const clock = { ...systemClock(), now: () => Date.now() + skewMs };
     try {
-      host = sqliteHost({ file, run: RUN, clock });
+      host = sqliteHost({ file, run: RUN, clock, leaseMs: TAKEN_MS / 2 });
     } catch (error) {
       return HostError.is(error) && error.code === "LeaseHeld" ? error.code : String(error);
     }
     const gate = new Promise((resolve) => {
       finish = resolve;
     });
-    const work = effect("work", { class: "idempotent" }, () => gate.then(() => process.pid));
+    const work = effect("work", { class: "pure" }, () => gate.then(() => process.pid));
     const machine = setup({ actors: { work } }).createMachine({
       id: "race",
       initial: "on",
@@ -354,7 +356,7 @@ function starter() {
     return end.kind === "error" ? (end.error.code ?? String(end.error)) : end.kind;
   };
   process.on("message", (message) => {
-    const doing = message.do === "finish" ? conclude() : begin(message.file, message.do === "take" ? 3_600_000 : 0);
+    const doing = message.do === "finish" ? conclude() : begin(message.file, message.do === "take" ? TAKEN_MS : 0);
     void doing.then((answer) => process.send(answer));
   });
   process.send("ready");

@@ -23,7 +23,7 @@ import type {
   ToolCallInput,
   VerifyInput,
 } from "./contract.ts";
-import { MOST_CRASHES_OF_STEPS, poisoned } from "./poisoned.ts";
+import { MOST_CRASHES, MOST_CRASHES_OF_STEPS, poisoned } from "./poisoned.ts";
 
 /** What the steps need. */
 export interface StepPorts {
@@ -38,6 +38,9 @@ export interface StepPorts {
 /** Longest detail of a failed check, in characters. */
 const DETAIL = 4_000;
 
+/** Built-in tools that are begun again after a crash: they run no code of others, so that a stop was hardly their doing. */
+const OWN_TOOLS: ReadonlySet<string> = new Set(["write", "edit"]);
+
 /** A tool call: repeated after a crash only as its tool's class allows; the model is told when nobody knows. */
 export function toolCall({ runId, toolbox, workspace, environment = [] }: StepPorts): RunActors["toolCall"] {
   const classOf = (name: string) => (toolbox.names.includes(name) ? (toolbox.specs([name])[0]?.class ?? "once") : "pure");
@@ -51,7 +54,7 @@ export function toolCall({ runId, toolbox, workspace, environment = [] }: StepPo
       }),
     },
     async ({ call, workspace: copy }, context) => {
-      const why = poisoned(context, `the call of ${call.name}`);
+      const why = poisoned(context, `the call of ${call.name}`, OWN_TOOLS.has(call.name) ? MOST_CRASHES_OF_STEPS : MOST_CRASHES);
       if (why) throw Object.assign(new Error(why.message), { code: why.code });
       const root = workspace.rootOf({ run: runId, attempt: copy });
       const { signal, recovering } = context;

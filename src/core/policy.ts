@@ -109,7 +109,11 @@ export const DEFAULT_TABLE: PolicyTable = {
   NetworkFault: network,
   StreamCut: network,
   StreamStalled: row([again(0, 1_000)], [renew({ effort: "lower" }), split], "fail"),
-  TurnLost: row([again(0, 0), again(0, 0), again(0, 0)], [renew({})], "fail"),
+  TurnLost: row(
+    Array.from({ length: 10 }, () => again(0, 0)),
+    [renew({})],
+    "fail",
+  ),
   MalformedAnswer: row([again(0, 1_000)], [renew({})], "fail"),
   OutputTruncated: row(
     [],

@@ -159,7 +159,10 @@ export class Runtime implements EffectHost {
   /** The clock has jumped by `ms` while the run was live: told before anything that became due meanwhile. */
   jumped(ms: number): void {
     if (ms <= GAP_MS || this.#ended || this.#phase !== "live" || this.#tree.status !== "active") return;
-    this.#queue.unshift({ kind: "gap", ms });
+    const [first] = this.#queue;
+    // Two jumps of which nothing was told in between are one: the tree never sees half of them.
+    if (first?.kind === "gap") this.#queue[0] = { kind: "gap", ms: first.ms + ms };
+    else this.#queue.unshift({ kind: "gap", ms });
     this.#options.wake();
   }
 

@@ -19,12 +19,8 @@ export function redo(
 ): Step | undefined {
   const { queue, plan } = context;
   if (!queue || !plan) return undefined;
-  const { queue: after } = redoTask(queue, plan, { task, strategy });
+  const { queue: after, reopened } = redoTask(queue, plan, { task, strategy });
   if (after === queue) return undefined;
-  const reopened = [task, ...dependantClosure(plan, task)].filter((id) => {
-    const [was, now] = [queue.tasks[taskIndex(id)]?.status, after.tasks[taskIndex(id)]?.status];
-    return id === task || (was !== now && now === "invalidated");
-  });
   return sequence(step(context), ...reopened.map((id) => (next: RunContext) => stopTask(next, id)), (next) => {
     const redone = next.queue && redoTask(next.queue, plan, { task, strategy }).queue;
     const reports = reopened.reduce((all, id) => all.with(taskIndex(id), null), next.reports);

@@ -223,30 +223,33 @@ export function reviveTask(queue: Queue, plan: Plan, task: TaskId): Queue {
 /**
  * finished -> ready: it is to be done again, so that whatever ran after it, over hard or soft edges, is `invalidated`
  * (finished, running, retrying, asking and mending tasks; failed and skipped ones stay). With `strategy` "one-for-one"
- * finished tasks keep their results, and only those under way that wait for it directly are invalidated. `stopped` are
- * those that were running: the caller ends their workers. Unchanged while a hard dependency has failed or been skipped.
+ * finished tasks keep their results, and only those under way that wait for it directly are invalidated. One whose
+ * dependencies have settled all the same (by being skipped) is ready at once. `reopened` are all that are done again, the
+ * task first: the caller ends their workers and drops their reports. Unchanged while a hard dependency has failed or been skipped.
  */
 export function redoTask(
   queue: Queue,
   plan: Plan,
   { task, strategy = "rest-for-one" }: { readonly task: TaskId; readonly strategy?: "rest-for-one" | "one-for-one" },
-): { readonly queue: Queue; readonly stopped: readonly TaskId[] } {
-  const stopped: TaskId[] = [];
-  if (lostDependency(plan, taskIndex(task), (at) => queue.tasks[at])) return { queue, stopped };
+): { readonly queue: Queue; readonly reopened: readonly TaskId[] } {
+  const reopened: TaskId[] = [];
+  if (lostDependency(plan, taskIndex(task), (at) => queue.tasks[at])) return { queue, reopened };
   const next = edit(queue, { task, status: ["finished"] }, (draft, _before, position) => {
     const rest =
       strategy === "rest-for-one"
         ? dependantClosure(plan, task)
         : (indexOf(plan).dependants[position] ?? []).map(({ at }) => taskIdAt(at));
     draft.reopen(plan, position, "waiting");
+    reopened.push(task);
     for (const other of rest) {
       const at = taskIndex(other);
       const status = draft.task(at)?.status ?? "waiting";
-      if (status === "running") stopped.push(other);
-      if (UNDER_WAY.has(status) || (status === "finished" && strategy === "rest-for-one")) draft.reopen(plan, at, "invalidated");
+      if (!UNDER_WAY.has(status) && !(status === "finished" && strategy === "rest-for-one")) continue;
+      draft.reopen(plan, at, "invalidated");
+      reopened.push(other);
     }
   });
-  return { queue: next, stopped };
+  return { queue: next, reopened };
 }
 
 /** Adds money to a task in any status: the bill of a report that came too late. */

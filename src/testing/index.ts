@@ -15,7 +15,7 @@ export { invariants } from "./simulate/invariants.ts";
 export { always, atEnd, throughout } from "./simulate/invariant.ts";
 export type { Breach, Invariant, RunWatch } from "./simulate/invariant.ts";
 export type { Latency, RunSnapshot, SimulatedRun, StageOptions } from "./simulate/stage.ts";
-export type { SimulatedCase, TimedCommand } from "./simulate/case.ts";
+export type { SimulatedCase, TimedCommand, TimedSleep } from "./simulate/case.ts";
 export type { Badness } from "./simulate/random-world.ts";
 export type { World, WorldAct, WorldQuestion, WorldScript } from "./simulate/world.ts";
 export type { Coverage } from "./simulate/coverage.ts";

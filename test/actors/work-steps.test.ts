@@ -57,6 +57,17 @@ describe("toolCall", () => {
     expect(times).toBe(3);
   });
 
+  it.each(["write", "edit"])(
+    "runs a %s again that was in flight at three stops: a person made them, not the tool",
+    async (name) => {
+      let times = 0;
+      const done = { content: "done", isError: false };
+      const toolbox = { ...createToolbox(), run: () => (++times > 3 ? Promise.resolve(done) : never) };
+      expect(await playTwice(toolCall(stepPorts({ toolbox })), call(name), 3)).toEqual([{ type: "done", value: done }]);
+      expect(times).toBe(4);
+    },
+  );
+
   it("never runs a once call again after a crash, and tells the model that nobody knows", async () => {
     let times = 0;
     const logic = boxOf(

@@ -81,6 +81,17 @@ describe("a machine that slept", () => {
     expect(time.listeners).toBe(0);
   });
 
+  it("is told once of two jumps with nothing in between", async () => {
+    const journal = memoryJournal();
+    const host = simulatedHost({ journal, startAt: 1_000, latency: () => 10_000 });
+    const actor = createActor(listener, host.attach()).start();
+    host.clock.setTimeout(() => host.sleep(40_000), 10);
+    host.clock.setTimeout(() => host.sleep(50_000), 20);
+    await host.run();
+    expect(actor.getSnapshot().context.heard[0]).toEqual(["slept 90000", 91_010]);
+    expect(kinds(journal.read()).filter((kind) => kind === "gap")).toEqual(["gap"]);
+  });
+
   it("is not told of 30 s, nor of a clock that steps back, nor of a wait in which it was awake", async () => {
     const time = fakeClock(100_000, { ticks: true });
     const journal = memoryJournal();

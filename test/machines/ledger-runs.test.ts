@@ -19,6 +19,7 @@ const space = {
   tasks: [1, 8],
   faults: { turns: 0.4, steps: 0.2 },
   commands: 4,
+  sleeps: 0,
   turnUsd: null,
   options: {},
 } as const;

@@ -42,6 +42,17 @@ describe("a finished task that a person wants done again", () => {
     expect(run.output.tasks.map(({ attempts }) => attempts)).toEqual([2, 2, 2, 1]);
   });
 
+  it("stops what ran after it over a task that was skipped, and starts it anew at once", () => {
+    const run = new RunByHand({ plan: planOf({ a: {}, b: { needs: ["a"] }, c: { after: ["b"] } }) });
+    run.finish("t1#1");
+    run.command({ type: "task.skip", task: "t2" });
+    expect(run.workers).toEqual(["worker:t3#1"]);
+    run.command({ type: "task.retry", task: "t1" });
+    expect(run.statuses).toBe("running skipped running");
+    expect(run.workers.toSorted()).toEqual(["worker:t1#2", "worker:t3#2"]);
+    expect(run.all("task.invalidated").map(({ task }) => task)).toEqual(["t1", "t3"]);
+  });
+
   it("leaves finished ones alone where the strategy is one-for-one", () => {
     const run = underWay("one-for-one");
     run.command({ type: "task.retry", task: "t1" });

@@ -11,14 +11,14 @@ describe("random runs", () => {
   it("all end, hold every promise on the way, and are the same, byte by byte, for the same seed", async () => {
     const { runs, repeated, outcomes, coverage, violations } = await simulateRuns({
       workers: cast,
-      runs: 800,
+      runs: 500,
       repeatEvery: 20,
     });
     expect(violations.map(({ invariant, message, script }) => `${invariant}: ${message}\n${script}`)).toEqual([]);
-    expect([runs, repeated]).toEqual([800, 40]);
+    expect([runs, repeated]).toEqual([500, 25]);
     // The worlds are neither too kind nor too cruel: every way of ending is among them.
     expect(Object.keys(outcomes)).toEqual(["cancelled", "complete", "failed", "partial"]);
-    expect(Math.min(...Object.values(outcomes))).toBeGreaterThan(25);
+    expect(Math.min(...Object.values(outcomes))).toBeGreaterThan(15);
     expect(Object.keys(coverage.failures).length).toBeGreaterThan(38);
     // What is rare in worlds still happens in them.
     const rare = ["plan.amended", "task.mending", "task.invalidated", "task.revived", "budget.reached"];

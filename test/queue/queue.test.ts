@@ -55,9 +55,9 @@ class Bench {
     });
   }
   redo(position: number): readonly string[] {
-    const { queue, stopped } = redoTask(this.queue, this.plan, { task: t(position) });
+    const { queue, reopened } = redoTask(this.queue, this.plan, { task: t(position) });
     this.queue = queue;
-    return stopped;
+    return reopened;
   }
   revive(position: number): void {
     this.queue = reviveTask(this.queue, this.plan, t(position));
@@ -308,7 +308,7 @@ describe("doing a task again", () => {
     bench.start();
     bench.finish(1);
     bench.start();
-    expect(bench.redo(0)).toEqual(["t4", "t3"]);
+    expect(bench.redo(0)).toEqual(["t1", "t2", "t4", "t3"]);
     expect(bench.statuses()).toEqual(["ready", "invalidated", "invalidated", "invalidated", "running"]);
     expect(bench.start()).toEqual(["t1#2"]);
     bench.finish(0);
@@ -322,7 +322,7 @@ describe("doing a task again", () => {
     bench.start();
     bench.finish(0);
     bench.start();
-    expect(bench.redo(0)).toEqual(["t2"]);
+    expect(bench.redo(0)).toEqual(["t1", "t2"]);
     expect(bench.statuses()).toEqual(["ready", "invalidated", "waiting"]);
     expect(taskStateOf(bench.queue, t(2))?.waitingFor).toBe(1);
   });
@@ -358,7 +358,7 @@ describe("an operation that does not fit", () => {
       expect(skipTask(queue, plan, common)).toBe(queue);
       expect(reviveTask(queue, plan, task)).toBe(queue);
     }
-    expect(redoTask(queue, plan, { task: t(1) })).toEqual({ queue, stopped: [] });
+    expect(redoTask(queue, plan, { task: t(1) })).toEqual({ queue, reopened: [] });
     const idle = new Bench([]);
     expect(startReady(idle.queue, idle.plan, 0).queue).toBe(idle.queue);
   });

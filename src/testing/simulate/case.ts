@@ -17,6 +17,12 @@ export interface TimedCommand {
   readonly event: Command;
 }
 
+/** The machine sleeps: the wall clock jumps, and nothing happens meanwhile. In virtual ms; above 30 s the run is told. */
+export interface TimedSleep {
+  readonly afterMs: number;
+  readonly ms: number;
+}
+
 /** One experiment. The same case gives the same run, byte by byte. */
 export interface SimulatedCase {
   /** Decides latencies, the order of results, what people answer, and what a random world does. */
@@ -27,6 +33,8 @@ export interface SimulatedCase {
   /** What differs from the options that `orchestrate` would use. */
   readonly options: Partial<RunOptions>;
   readonly commands: readonly TimedCommand[];
+  /** @default none */
+  readonly sleeps?: readonly TimedSleep[];
   /** How bad a random world is, or what a scripted one does. */
   readonly world: Badness | { readonly script: WorldScript };
 }
@@ -39,6 +47,8 @@ export interface CaseSpace {
   readonly faults: Badness;
   /** Most commands of one run. */
   readonly commands: number;
+  /** Most sleeps of the machine in one run. */
+  readonly sleeps: number;
   /** The worst case of one turn in USD: budgets are some turns of it. Null: no budgets. */
   readonly turnUsd: number | null;
   /** What all cases have in common. */
@@ -60,6 +70,7 @@ export function randomCase(seed: number, space: CaseSpace): SimulatedCase {
     options: { ...randomOptions(random, space), ...space.options },
     commands: randomCommands(random, space.commands, plan?.tasks.length ?? 8),
     world: { ...space.faults, turns: random() * space.faults.turns, steps: random() * space.faults.steps },
+    sleeps: randomSleeps(random, space.sleeps),
   };
 }
 
@@ -106,6 +117,15 @@ function randomCommands(random: Random, most: number, tasks: number): readonly T
   return Array.from({ length: count }, () => ({
     afterMs: Math.floor(random() ** 2 * 20_000),
     event: randomCommand(random, `t${1 + Math.floor(random() * tasks)}`),
+  }));
+}
+
+/** From just above what runs are told of, up to a night. */
+function randomSleeps(random: Random, most: number): readonly TimedSleep[] {
+  const count = most === 0 || random() < 0.7 ? 0 : 1 + Math.floor(random() * most);
+  return Array.from({ length: count }, () => ({
+    afterMs: Math.floor(random() ** 2 * 20_000),
+    ms: 31_000 + Math.floor(random() ** 4 * 30_000_000),
   }));
 }
 

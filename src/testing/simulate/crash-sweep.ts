@@ -58,7 +58,7 @@ export async function crashSweep(options: CrashSweepOptions): Promise<CrashRepor
   const { result = resultOf, invariants = Object.values(shipped) } = options;
   const stage = new Stage(options);
   const faults = { codes: ORDERLY, ...options.faults };
-  const cases = casesOf({ ...options, faults }, stage, { runs: options.runs ?? 1, commands: 0, budgets: false });
+  const cases = casesOf({ ...options, faults }, stage, { runs: options.runs ?? 1, commands: 0, sleeps: 0, budgets: false });
   const sweep = new Sweep(stage, { result, invariants });
   for (const played of cases) await sweep.sweep(played);
   return sweep.report;

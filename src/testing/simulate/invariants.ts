@@ -96,6 +96,8 @@ const noDoubleStart = throughout("noDoubleStart", () => {
     event(event) {
       if (event.type === "task.retrying" && isSettledStatus(tasks[taskIndex(event.task)]?.status ?? "finished"))
         return `${event.task} is retried but did not run`;
+      // What is done again was stopped, and may start anew before the next snapshot.
+      if (event.type === "task.invalidated") running.delete(event.task);
       if (event.type !== "task.started") return undefined;
       if (running.has(event.task)) return `${event.task} is started while it runs`;
       const before = attempts.get(event.task) ?? 0;
@@ -184,7 +186,7 @@ const outcomeExplains = atEnd("outcomeExplains", ({ end, output, snapshot }) => 
   const lost = tasks.filter(({ status }) => status === "failed" || status === "skipped");
   const silent = lost.find((task) => !task.failure || !task.cause);
   if (silent) return `${silent.id} is ${silent.status} without a reason`;
-  const roots = new Set(lost.flatMap((task) => (isFollowing(task) ? [] : [task.failure?.message])));
+  const roots = new Set(lost.flatMap((task) => (isFollowing(task) ? [] : [task.cause?.message])));
   const rootless = lost.find((task) => isFollowing(task) && !roots.has(task.cause?.message));
   return rootless && `${rootless.id} is skipped because of "${rootless.cause?.message}", which no task failed of`;
 });

@@ -36,7 +36,7 @@ export async function shrink(failing: SimulatedRun, stillFails: StillFails, trie
   await attempt(asScript(failing));
   for (let isSmaller = true; isSmaller;) {
     isSmaller = false;
-    for (const shrinker of [fewerTasks, fewerCommands, fewerActs, fewerLinks, plainerOptions]) {
+    for (const shrinker of [fewerTasks, fewerCommands, fewerSleeps, fewerActs, fewerLinks, plainerOptions]) {
       if (await shrinkBy(shrinker, () => smallest.case, attempt)) isSmaller = true;
     }
   }
@@ -68,6 +68,8 @@ function asScript({ case: played, acts, snapshot }: SimulatedRun): SimulatedCase
 }
 
 const fewerCommands: Shrinker = (from) => without(from.commands).map((commands) => ({ ...from, commands }));
+
+const fewerSleeps: Shrinker = (from) => without(from.sleeps ?? []).map((sleeps) => ({ ...from, sleeps }));
 
 const fewerActs: Shrinker = (from) => {
   if (!("script" in from.world)) return [];

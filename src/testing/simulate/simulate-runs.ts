@@ -90,7 +90,7 @@ const MOST_SHRUNK = 3;
 export async function simulateRuns(options: SimulateRunsOptions): Promise<SimulationReport> {
   const { commands = 5, repeatEvery = 20, shrinkTries = 500, invariants = Object.values(shipped), onRun } = options;
   const stage = new Stage(options);
-  const cases = casesOf(options, stage, { runs: options.runs ?? 100, commands, budgets: true });
+  const cases = casesOf(options, stage, { runs: options.runs ?? 100, commands, sleeps: 2, budgets: true });
   const tally = new Tally();
   const violations: Violation[] = [];
   for (const [at, played] of cases.entries()) {
@@ -110,7 +110,7 @@ export async function simulateRuns(options: SimulateRunsOptions): Promise<Simula
 export function casesOf(
   options: RandomRunOptions,
   stage: Stage,
-  { runs, commands, budgets }: { readonly runs: number; readonly commands: number; readonly budgets: boolean },
+  { runs, budgets, ...most }: Pick<CaseSpace, "commands" | "sleeps"> & { readonly runs: number; readonly budgets: boolean },
 ): readonly SimulatedCase[] {
   if (options.cases) return options.cases;
   const { workers, plan = null, tasks = [1, 12], faults, seed = 1 } = options;
@@ -119,7 +119,7 @@ export function casesOf(
     plan,
     tasks,
     faults: { turns: 0.3, steps: 0.2, ...faults },
-    commands,
+    ...most,
     turnUsd: budgets ? worstCaseUsd(stage.models.worker, { knownPromptTokens: 0, newCharacters: 4_000 }) : null,
     options: options.options ?? {},
   };

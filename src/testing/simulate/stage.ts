@@ -151,6 +151,7 @@ export class Stage {
     actor.subscribe({ next: (snapshot) => listener?.snapshot(snapshot), error: () => undefined });
     actor.start();
     for (const [at, { afterMs, event }] of played.commands.entries()) host.send(event, { id: `c${at}`, at: START + afterMs });
+    for (const { afterMs, ms } of played.sleeps ?? []) host.clock.setTimeout(() => host.sleep(ms), afterMs);
     let end = await host.run();
     for (let round = 0; end.kind === "stalled" && round < MOST_HELP; round++) {
       const help = helpFor(actor.getSnapshot(), (ask) => this.#ports.decisionOn(ask));

@@ -79,9 +79,10 @@ export class WorldPorts {
   constructor(outputs: Readonly<Record<string, Json>>) {
     this.ports = simulatedPorts({
       model: ({ key, request }) => {
-        const act = this.#ask({ effect: "modelTurn", key: key.replace(SENT_AGAIN, "$1"), request });
+        const sent = key.replace(SENT_AGAIN, "$1");
+        const act = this.#ask({ effect: "modelTurn", key: sent, request });
         const most = request.parameters.choice.maxTokens;
-        return scriptedOutcome(act.answer ?? goodAnswer(key, request), request, Math.min(act.outputTokens ?? 100, most));
+        return scriptedOutcome(act.answer ?? goodAnswer(sent, request), request, Math.min(act.outputTokens ?? 100, most));
       },
       performing: (performed) => this.performing(performed),
       fault: (effect, key) => {

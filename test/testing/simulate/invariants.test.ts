@@ -138,7 +138,7 @@ const changed: readonly (readonly [keyof typeof invariants, string, Shown])[] = 
     "outcomeExplains",
     "a skip for a loss that is none",
     outcome({
-      tasks: output.tasks.map((task) => (task.id === "t2" ? { ...task, failure: failure("Refused", "something else") } : task)),
+      tasks: output.tasks.map((task) => (task.id === "t2" ? { ...task, cause: failure("Refused", "something else") } : task)),
     }),
   ],
 ];
@@ -150,6 +150,27 @@ describe("each invariant", () => {
 
   it.each(changed)("%s notices %s", (name, _what, doctored) => {
     expect(verdict(invariants[name], doctored)).toEqual(expect.any(String));
+  });
+
+  it("holds of what was lost because of a task that failed with a cause of its own", async () => {
+    const plan = planOf({ a: {}, b: { needs: ["a"] } });
+    const refused = { answer: { stop: "refusal" } } as const;
+    const script = {
+      "modelTurn t1#1/turn/1.0": refused,
+      "modelTurn t1#2/turn/1.0": refused,
+      "modelTurn mend:t1#1/turn/1.0": { answer: { fail: "BudgetExceeded" } },
+    } as const;
+    const runs: SimulatedRun[] = [];
+    const { violations } = await simulateRuns({
+      workers,
+      cases: [{ seed: 1, mode: "orchestrate", plan, options: { asks: "deny" }, commands: [], world: { script } }],
+      onRun: (played) => runs.push(played),
+    });
+    expect(runs[0]?.output?.tasks.map(({ failure: why, cause }) => [why?.code, cause?.code])).toEqual([
+      ["BudgetExceeded", "Refused"],
+      ["DependencyFailed", "Refused"],
+    ]);
+    expect(violations).toEqual([]);
   });
 
   it("is changed at least once", () => {
