@@ -147,7 +147,10 @@ export function answered(context: RunContext, ask: Ask, at: number): Step {
 
 /** How long a running attempt has taken so far, in ms, as far as it counts. */
 export function elapsedMs(context: RunContext, state: TaskState): number {
-  return Math.max(0, (openAsk(context, state)?.at ?? context.now) - (state.startedAt ?? context.now));
+  const { now, standstill } = context;
+  // What ends during a pause is not charged with it (T1).
+  const until = Math.min(openAsk(context, state)?.at ?? now, standstill.since ?? now);
+  return Math.max(0, until - (state.startedAt ?? now));
 }
 
 /** An attempt is over: its time goes to its task and worker, where those have limits. */
