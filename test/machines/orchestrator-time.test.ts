@@ -420,6 +420,15 @@ describe("a pause", () => {
     expect(run.context.standstill).toEqual({ sleptMs: 0, heldMs: HOUR, since: null });
   });
 
+  it("is not charged to an attempt that ends during it", () => {
+    const run = withBudget({ task: { ms: 100_000 } }, one);
+    run.hands.now = START + 10_000;
+    run.command({ type: "run.pause" });
+    run.hands.now = START + 90_000;
+    run.finish("t1#1");
+    expect(run.context.use.tasks[0]?.ms).toBeLessThan(11_000);
+  });
+
   it("with a gap in it is taken off once", () => {
     const run = withBudget({}, planOf({ a: { worker: "hasty" } }));
     run.hands.now = START + 9_999;
