@@ -188,7 +188,9 @@ async function resume(file) {
   }
 }
 
-const refusal = (error) => (HostError.is(error) ? REFUSED : String(error));
+function refusal(error) {
+  return HostError.is(error) ? REFUSED : String(error);
+}
 
 /** Plays the run of the proof, or what is left of it: children with steps, parts, a blob, a timer, commands, an orphan. */
 function play(file, startAt = START) {

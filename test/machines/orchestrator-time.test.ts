@@ -1,4 +1,4 @@
-// Time: how long attempts, tasks, workers and the run may take; what a gap in the clock and a pause change.
+// Time: how long attempts, tasks, workers and the run may take; what a gap in the clock changes. Pauses: orchestrator-pause.test.ts.
 import { describe, expect, it } from "vitest";
 import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import type { PolicyRow } from "../../src/core/policy.ts";
@@ -400,54 +400,5 @@ describe("a gap in the clock", () => {
     run.hands.now += 1_000;
     run.command({ type: "ask.answer", ask: run.context.asks[0]!.id, decision: "approve" });
     expect(run.hands.alarm).toBe(run.hands.now + 60_000 - worked);
-  });
-});
-
-describe("a pause", () => {
-  it("counts for nothing", () => {
-    const run = withBudget({ ms: 200_000 }, planOf({ a: { worker: "hasty" }, b: {} }));
-    run.hands.now = START + 9_999;
-    run.command({ type: "run.pause" });
-    run.hands.ring();
-    expect(run.hands.alarm).toBeUndefined();
-    expect(run.statuses).toBe("running running");
-    run.hands.now = START + 10_000 + HOUR - 1;
-    run.command({ type: "run.resume" });
-    expect(run.hands.alarm).toBe(START + HOUR + 60_000);
-    run.hands.ring();
-    expect(run.statuses).toBe("retrying running");
-    expect(run.hands.alarm).toBe(START + HOUR + 180_000);
-    expect(run.context.standstill).toEqual({ sleptMs: 0, heldMs: HOUR, since: null });
-  });
-
-  it("is not charged to an attempt that ends during it", () => {
-    const run = withBudget({ task: { ms: 100_000 } }, one);
-    run.hands.now = START + 10_000;
-    run.command({ type: "run.pause" });
-    run.hands.now = START + 90_000;
-    run.finish("t1#1");
-    expect(run.context.use.tasks[0]?.ms).toBeLessThan(11_000);
-  });
-
-  it("with a gap in it is taken off once", () => {
-    const run = withBudget({}, planOf({ a: { worker: "hasty" } }));
-    run.hands.now = START + 9_999;
-    run.command({ type: "run.pause" });
-    sleep(run, HOUR);
-    run.hands.now += 4_999;
-    run.command({ type: "run.resume" });
-    expect(run.context.standstill).toEqual({ sleptMs: HOUR, heldMs: 5_000, since: null });
-    expect(startOf(run, 0)).toBe(START + HOUR + 5_000);
-  });
-
-  it("that turns into a suspension is one standstill", () => {
-    const run = withBudget({}, two);
-    run.hands.now = START + 999;
-    run.command({ type: "run.pause" });
-    run.hands.answer("t1#1", { fail: "AuthFailed" });
-    expect(run.activity).toBe("suspended");
-    run.hands.now = START + 10_999;
-    run.command({ type: "run.resume" });
-    expect(run.context.standstill.heldMs).toBe(10_000);
   });
 });
