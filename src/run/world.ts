@@ -19,6 +19,7 @@ import { splitPrompt } from "../prompts/split.ts";
 import { synthesizerPrompt } from "../prompts/synthesizer.ts";
 import { workerPrompt } from "../prompts/worker.ts";
 import { endProcessesOf } from "../process/marked.ts";
+import { EVENT_SCHEMA } from "../protocol/run-event.ts";
 import type { PermissionRules } from "../protocol/command.ts";
 import type { TurnDelta } from "../protocol/turn.ts";
 import { fileArtifacts, memoryArtifacts } from "../store/artifacts.ts";
@@ -99,7 +100,7 @@ export function createWorld(options: WorldOptions): World {
     artifacts,
     deltas: deltas.asObservable(),
     close,
-    versions: { machines: MACHINES, prompts, workers: bound },
+    versions: { machines: MACHINES, prompts, protocol: String(EVENT_SCHEMA), workers: bound },
     workerDigests: workerDigests(cards, Object.fromEntries(ports.tools.map((tool) => [tool.name, tool]))),
   };
 }
