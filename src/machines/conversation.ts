@@ -11,16 +11,12 @@ import type { ConversationOutcome, DownwardMessage, UpwardMessage } from "../pro
 import { summarizeCall } from "./asks.ts";
 import {
   answerCalls,
-  askAboutCall,
   askForRepair,
   billOf,
-  breakCall,
   goOn,
   judgeCrash,
   judgeTurn,
   outcomeOf,
-  recordResult,
-  refuseCall,
   startConversation,
   turnKey,
   worstCase,
@@ -28,6 +24,7 @@ import {
 import type { ConversationContext, ConversationInput, ConversationRules } from "./conversation-state.ts";
 import { effectErrorOf } from "./effect-events.ts";
 import type { DoneOf } from "./effect-events.ts";
+import { askAboutCall, breakCall, recordResult, refuseCall } from "./tool-calls.ts";
 import { sendUp } from "./upward.ts";
 
 type Event =
