@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { randomFrom } from "../dist/core/random.js";
 import { setStage } from "../dist/cli/demo/stage.js";
 import { readRows } from "../dist/host/sqlite.js";
 
@@ -19,7 +20,7 @@ const { values } = parseArgs({
 });
 const runs = Number(values.runs);
 const stops = Number(values.stops);
-let state = Number(values.seed) | 0;
+const random = randomFrom(Number(values.seed));
 
 const reference = await play();
 console.log(
@@ -155,9 +156,4 @@ function showDifference(one, other) {
 
 function hashOf(content) {
   return createHash("sha256").update(content).digest("hex").slice(0, 16);
-}
-
-function random() {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
-  return (state >>> 0) / 4_294_967_296;
 }

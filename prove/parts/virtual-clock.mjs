@@ -1,37 +1,30 @@
 // Time that passes only while nothing else does: once the process has come to rest, the clock jumps to the next timer. So
 // an hour of waiting costs nothing, and no answer is late because the machine is busy.
 import { setImmediate } from "node:timers/promises";
+import { heapClock } from "../../dist/host/clocks.js";
+import { Timers } from "../../dist/host/timers.js";
 
 /** How many rounds of the event loop must bring nothing before time may pass. Loopback answers within one or two. */
 const QUIET_ROUNDS = 12;
 
 /** A virtual clock, as a host and the stand-in take it. Call `stir` whenever something happens; `run` until the end. */
 export function virtualClock(start) {
-  const timers = new Map();
+  const timers = new Timers();
   let now = start;
-  let numbers = 0;
   let stirred = false;
-  const add = (run, ms) => {
-    const handle = ++numbers;
-    timers.set(handle, { dueAt: now + Math.max(0, ms), run });
-    return handle;
-  };
+  const clock = heapClock(timers, () => now);
   const fireNext = () => {
-    const next = [...timers].toSorted(([a, x], [b, y]) => x.dueAt - y.dueAt || a - b)[0];
-    if (!next) return false;
-    timers.delete(next[0]);
-    now = Math.max(now, next[1].dueAt);
-    next[1].run();
-    return true;
+    now = Math.max(now, timers.nextDueAt() ?? now);
+    const next = timers.takeDue(now);
+    next?.fire();
+    return next !== undefined;
   };
   return {
-    now: () => now,
-    setTimeout: add,
-    clearTimeout: (handle) => void timers.delete(handle),
+    ...clock,
     /** For the stand-in. */
     after(ms, run) {
-      const handle = add(run, ms);
-      return () => void timers.delete(handle);
+      const handle = clock.setTimeout(run, ms);
+      return () => clock.clearTimeout(handle);
     },
     stir() {
       stirred = true;

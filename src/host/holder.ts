@@ -1,5 +1,5 @@
 // Who works on a run, without taking it from them.
-import { isDead } from "./owner.ts";
+import { holderAt } from "./owner.ts";
 import { guarded, openExisting } from "./sqlite-file.ts";
 
 /** The owner of a run as its lease names it; null when nobody works on it. What the answer says may be over a moment later. */
@@ -8,8 +8,7 @@ export function holderOf({ file, run }: { readonly file: string; readonly run: s
   if (!database) return null;
   try {
     const lease = guarded(file, () => database.prepare("SELECT owner, until FROM host_leases WHERE run = ?").get(run));
-    const owner = String(lease?.["owner"] ?? "");
-    return owner !== "" && Number(lease?.["until"]) > Date.now() && !isDead(owner) ? owner : null;
+    return holderAt(lease, Date.now());
   } finally {
     database.close();
   }

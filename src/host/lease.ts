@@ -3,7 +3,7 @@
 //   L2  An owner that finds another epoch stops: it writes nothing more.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { HostError } from "./errors.ts";
-import { isDead } from "./owner.ts";
+import { holderAt } from "./owner.ts";
 import { transaction } from "./sqlite-file.ts";
 
 /** What a lease is about. */
@@ -56,8 +56,8 @@ export function leaseLost(run: string): HostError {
 function take(database: DatabaseSync, { run, owner, leaseMs, now }: LeaseOptions): Pick<Lease, "epoch" | "aliveAt"> {
   const held = database.prepare("SELECT owner, epoch, until FROM host_leases WHERE run = ?").get(run);
   const until = Number(held?.["until"] ?? 0);
-  const holder = String(held?.["owner"] ?? "");
-  if (until > now() && holder !== "" && !isDead(holder)) {
+  const holder = holderAt(held, now());
+  if (holder !== null) {
     throw new HostError(
       "LeaseHeld",
       `Run "${run}" is owned by ${holder} until ${new Date(until).toISOString()}. Wait, stop that process, or send the run a command with openInbox().`,

@@ -8,6 +8,12 @@ export function ownerOfThisProcess(): string {
   return `${place()}:${process.pid}:${startOf(process.pid) ?? Math.round(performance.timeOrigin)}`;
 }
 
+/** Who holds a lease at a moment, as its row tells; null when it was given back, has run out, or its owner is dead. */
+export function holderAt(lease: Readonly<Record<string, unknown>> | undefined, now: number): string | null {
+  const owner = lease?.["owner"];
+  return typeof owner === "string" && owner !== "" && Number(lease?.["until"]) > now && !isDead(owner) ? owner : null;
+}
+
 /** True for an owner `place:pid:start` of this place whose process is gone. */
 export function isDead(owner: string): boolean {
   const [, where, pid, start] = /^(.+):(\d+):(\d+)$/.exec(owner) ?? [];

@@ -1,6 +1,7 @@
 // The ids that are spent for ever, in few bytes each: a set of 128-bit digests in one open-addressed table.
 //   K1  An id that was added is found again, always.
-//   K2  Another id is found by chance only: below 1e-26 over a run of a million effects.
+//   K2  Another id is found by chance only: of a million ids, below 1e-26 as far as the digest mixes well. It is no defence
+//       against ids that are made to collide, which only a run's own machine could make.
 //   K3  The table is at most three quarters full, so a look takes about two steps.
 
 const LANES = 4;

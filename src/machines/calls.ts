@@ -11,11 +11,12 @@ import { RouterAnswer, routerPrompt } from "../prompts/router.ts";
 import { synthesizerPrompt } from "../prompts/synthesizer.ts";
 import type { ConversationOutcome } from "../protocol/message.ts";
 import type { Outcome } from "../protocol/run-event.ts";
-import type { FrozenParameters, ModelChoice } from "../protocol/turn.ts";
+import type { ModelChoice } from "../protocol/turn.ts";
 import { permit } from "../tools/permissions.ts";
 import type { ConversationInput } from "./conversation-state.ts";
 import { mustAsk, synthesisChoice } from "./limits.ts";
 import { closeBooks, goBroke } from "./money.ts";
+import { opening } from "./opening.ts";
 import { withPlan } from "./run-state.ts";
 import type { CallName, RunContext, RunRules } from "./run-state.ts";
 import { countRestart, isTooIntense, tooManyRestarts } from "./retry.ts";
@@ -197,22 +198,10 @@ function choiceOf({ models }: RunContext, call: CallName): ModelChoice {
   return call === "route" ? models.router : models.orchestrator;
 }
 
-function conversation(
-  { format, ...parameters }: FrozenParameters,
-  text: string,
-): Pick<ConversationInput, "parameters" | "messages"> {
-  // Contexts hold plain data; a prompt's format works itself out on reading.
-  const plain = format && { name: format.name, schema: format.schema };
-  return { parameters: { ...parameters, format: plain }, messages: [{ role: "user", content: [{ type: "text", text }] }] };
-}
-
 function routing(context: RunContext) {
   const data = { request: context.request, workers: context.workers, hasWorkspace: context.options.hasWorkspace };
   const choice = context.calls.route.choice ?? choiceOf(context, "route");
-  return conversation(
-    { choice, system: routerPrompt.system(data), tools: [], format: routerPrompt.format },
-    routerPrompt.user(data),
-  );
+  return opening({ choice, system: routerPrompt.system(data), tools: [], format: routerPrompt.format }, routerPrompt.user(data));
 }
 
 function planning(context: RunContext, { tools }: RunRules) {
@@ -230,7 +219,7 @@ function planning(context: RunContext, { tools }: RunRules) {
   };
   const choice = context.calls.plan.choice ?? choiceOf(context, "plan");
   const declared = names.flatMap((name) => (Object.hasOwn(tools, name) ? (tools[name] ?? []) : []));
-  return conversation(
+  return opening(
     { choice, system: plannerPrompt.system(data), tools: declared, format: plannerPrompt.format },
     plannerPrompt.user(data),
   );
@@ -272,7 +261,7 @@ function synthesis(context: RunContext) {
     earlier: context.lineage?.earlier ?? [],
   };
   const choice = synthesisChoice(context, context.calls.synthesis.choice ?? choiceOf(context, "synthesis"));
-  return conversation({ choice, system: synthesizerPrompt.system(data), tools: [], format: null }, synthesizerPrompt.user(data));
+  return opening({ choice, system: synthesizerPrompt.system(data), tools: [], format: null }, synthesizerPrompt.user(data));
 }
 
 /** The answer when no model wrote one: the single output, or what each task came to. */

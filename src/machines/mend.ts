@@ -11,13 +11,13 @@ import type { AttemptStep, Remedy } from "../core/policy.ts";
 import { draw } from "../core/random.ts";
 import { rewordPrompt } from "../prompts/reword.ts";
 import { splitPrompt } from "../prompts/split.ts";
-import type { FrozenParameters } from "../protocol/turn.ts";
 import { FEWEST_PARTS, MOST_PARTS, splitBounds } from "../queue/check-split.ts";
 import type { SplitBounds } from "../queue/check-split.ts";
 import { mendTask } from "../queue/queue.ts";
 import type { ConversationInput } from "./conversation-state.ts";
 import { mustAsk } from "./limits.ts";
 import { accountOf } from "./money.ts";
+import { opening } from "./opening.ts";
 import { cardOfTask, historyOf } from "./retry.ts";
 import type { Attempt } from "./retry.ts";
 import type { Mend, Mended, RunContext } from "./run-state.ts";
@@ -132,27 +132,16 @@ function contentOf(
   const { request, plan, models } = context;
   const task = plan?.tasks[taskIndex(id)];
   const bounds = boundsOf(context, id);
-  if (!task || !bounds) return { parameters: { choice: models.orchestrator, system: [], tools: [], format: null }, messages: [] };
+  const asked = { choice: models.orchestrator, tools: [] };
+  if (!task || !bounds) return { parameters: { ...asked, system: [], format: null }, messages: [] };
   const issues = historyOf(context, id).map(({ attempt, code, message }) => `Attempt ${attempt} failed (${code}): ${message}`);
   if (kind === "reword") {
     const data = { request, task, issues };
-    return content({ system: rewordPrompt.system(data), format: rewordPrompt.format, text: rewordPrompt.user(data) }, context);
+    return opening({ ...asked, system: rewordPrompt.system(data), format: rewordPrompt.format }, rewordPrompt.user(data));
   }
   const data = { request, task, paths: bounds.paths, issues, parts: { fewest: FEWEST_PARTS, most: roomForParts(context) } };
-  const said = { system: splitPrompt.system(data), format: splitPrompt.format, text: splitPrompt.user(data) };
-  return { ...content(said, context), about: bounds };
-}
-
-function content(
-  { system, format, text }: Pick<FrozenParameters, "system" | "format"> & { readonly text: string },
-  { models }: RunContext,
-): Pick<ConversationInput, "parameters" | "messages"> {
-  // Contexts hold plain data; a prompt's format works itself out on reading.
-  const plain = format && { name: format.name, schema: format.schema };
-  return {
-    parameters: { choice: models.orchestrator, system, tools: [], format: plain },
-    messages: [{ role: "user", content: [{ type: "text", text }] }],
-  };
+  const said = opening({ ...asked, system: splitPrompt.system(data), format: splitPrompt.format }, splitPrompt.user(data));
+  return { ...said, about: bounds };
 }
 
 /** Whether the run asks the orchestrator's model at all: a plan by hand without a synthesis needs no key for it. */

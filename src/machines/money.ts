@@ -15,7 +15,7 @@ import { childOf } from "./run-state.ts";
 import type { Account, RunContext } from "./run-state.ts";
 import { emit, sequence, step } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
-import { lostTurns, turnEnd } from "./turn-events.ts";
+import { turnLost, turnEnd } from "./turn-events.ts";
 
 const NO_RESERVE = { reservedUsd: 0, reservedInputTokens: 0, reservedOutputTokens: 0 };
 const NO_MONEY: Account = { usd: 0, ...NO_RESERVE, inFlight: false, turn: 0, model: "" };
@@ -52,10 +52,7 @@ function turnEvents(context: RunContext, message: Message<"turn.completed"> | Me
   const { model } = accountOf(context, from);
   const events =
     message.type === "turn.failed" && message.lost
-      ? [
-          ...lostTurns({ from, turn, model, why: "crash", usage, usd, times: 1 }),
-          turnEnd({ ...message, usage: null, usd: null }, model),
-        ]
+      ? [...turnLost({ from, turn, model, why: "crash", usage, usd }), turnEnd({ ...message, usage: null, usd: null }, model)]
       : [turnEnd(message, model)];
   return events.map((event) => emit(context, event));
 }
@@ -77,16 +74,8 @@ export function settleOrphan(context: RunContext, orphan: EffectOrphaned): Step 
     return sequence(step(context, stop), (next) => estimateBill(next, from, orphan.at));
   const bill = billOf(orphan.value);
   const booked = book(timed, from, bill);
-  const late = {
-    from,
-    turn,
-    model: account.model,
-    why: "stopped",
-    usage: bill?.usage ?? null,
-    usd: bill?.usd ?? null,
-    times: 1,
-  } as const;
-  const lost = lostTurns(late).map((event) => emit(booked, event));
+  const { usage, usd } = bill ?? { usage: null, usd: null };
+  const lost = turnLost({ from, turn, model: account.model, why: "stopped", usage, usd }).map((event) => emit(booked, event));
   const charged = chargeLate(closeAccount(booked, from), from, booked.spend.usd - context.spend.usd);
   return sequence(step(charged, stop, ...lost, ...dropped(charged, "its actor was stopped; its cost is booked")), fund);
 }
@@ -118,7 +107,7 @@ export function estimateBill(context: RunContext, from: string, at: number): Ste
   const bill = estimateOf(worst, reservedUsd > 0);
   const booked = book({ ...context, now }, from, bill);
   const charged = chargeLate(closeAccount(booked, from), from, reservedUsd);
-  const lost = lostTurns({ from, turn, model, why: "unbilled", ...bill, times: 1 }).map((event) => emit(booked, event));
+  const lost = turnLost({ from, turn, model, why: "unbilled", ...bill }).map((event) => emit(booked, event));
   const reason = "its actor was stopped and no bill came; its worst case is booked";
   return sequence(step(charged, ...lost, emit(charged, { type: "letter.dropped", from, what: "modelTurn", reason })), fund);
 }

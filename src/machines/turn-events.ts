@@ -7,7 +7,7 @@ import type { Usage } from "../protocol/spend.ts";
 
 type Told<T extends RunEvent["type"]> = Omit<Extract<RunEvent, { type: T }>, "at">;
 
-/** A paid turn whose answer nobody used; `times` of them alike. */
+/** A paid turn whose answer nobody used. */
 export interface LostTurn {
   readonly from: string;
   readonly turn: number;
@@ -16,7 +16,6 @@ export interface LostTurn {
   readonly why: "crash" | "stopped" | "unbilled";
   readonly usage: Usage | null;
   readonly usd: number | null;
-  readonly times: number;
 }
 
 /** A turn came back: `turn.completed` or `turn.failed`. `model` is the one that was asked. */
@@ -34,11 +33,9 @@ export function turnEnd(
   return { type: "turn.failed", conversation, turn, failure, wakeAt, model, ...paid };
 }
 
-/** One `turn.lost` for each time; none where nothing was billed. After a crash nobody knows the tokens: they are estimates. */
-export function lostTurns({ from, turn, model, why, usage, usd, times }: LostTurn): readonly Told<"turn.lost">[] {
-  if (!usage) return [];
-  const tokens = tokensOf(why === "crash" ? { ...usage, estimated: true } : usage);
-  return Array.from({ length: times }, () => ({ type: "turn.lost", conversation: from, usd, turn, model, why, ...tokens }));
+/** The `turn.lost` of a turn; none where nothing was billed. */
+export function turnLost({ from, turn, model, why, usage, usd }: LostTurn): readonly Told<"turn.lost">[] {
+  return usage ? [{ type: "turn.lost", conversation: from, usd, turn, model, why, ...tokensOf(usage) }] : [];
 }
 
 const NOTHING: Usage = {

@@ -5,19 +5,10 @@
 import type { FailureCode } from "../core/failure.ts";
 import { attemptId, parseAttemptId, taskId, taskOfConversation } from "../core/ids.ts";
 import type { RunEvent } from "../protocol/run-event.ts";
-import type { AttemptOutcome, Purpose } from "./ledger.ts";
+import type { AttemptOutcome, LedgerAmounts, LedgerLine, Purpose } from "./ledger.ts";
 
-/** A conversation as it stands. */
-export interface Talk {
-  readonly conversation: string;
-  readonly task: string | null;
-  readonly worker: string | null;
-  /** Attempt of the task, or try of the run's own conversation. */
-  readonly attempt: number;
-  /** The model asked last; "" before the first turn. */
-  readonly model: string;
-  readonly purpose: Purpose;
-}
+/** A conversation as it stands. `model`: the one asked last; "" before the first turn. */
+export type Talk = Omit<LedgerLine, keyof LedgerAmounts | "outcome">;
 
 type Of<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
 

@@ -74,22 +74,27 @@ describe("a long event log", () => {
     expect(none.at(-1)).toBe("more");
   });
 
-  it("keeps a hundred thousand events in a few MB, and a watcher that never goes on costs a chunk at most", async () => {
+  it("keeps a hundred thousand events in 5 MB, and a watcher that never goes on costs a chunk at most", async () => {
     const size = (): number => {
       collect();
       const { heapUsed, arrayBuffers } = process.memoryUsage();
       return heapUsed + arrayBuffers;
     };
-    const before = size();
-    const log = new EventLog();
-    const walk = log.stream[Symbol.asyncIterator]();
-    for (let at = 0; at < 100_000; at++) log.add(noted(`read file ${at % 977} of the workspace`), at);
-    await walk.next();
-    // As objects they are 20 MB; the rest of the file's process moves by some MB.
-    expect(size() - before).toBeLessThan(10_000_000);
-    let count = 0;
-    log.stream.subscribe(() => count++);
-    expect(count).toBe(100_000);
+    const growths: number[] = [];
+    // What else goes on in this process comes on top, and not every time.
+    for (let round = 0; round < 3; round++) {
+      const before = size();
+      const log = new EventLog();
+      const walk = log.stream[Symbol.asyncIterator]();
+      for (let at = 0; at < 100_000; at++) log.add(noted(`read file ${at % 977} of the workspace`), at);
+      await walk.next();
+      growths.push(size() - before);
+      let count = 0;
+      log.stream.subscribe(() => count++);
+      expect(count).toBe(100_000);
+    }
+    // As objects they are 20 MB.
+    expect(Math.min(...growths)).toBeLessThan(5_000_000);
   });
 });
 

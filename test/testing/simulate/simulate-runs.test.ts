@@ -70,7 +70,7 @@ describe("simulateRuns", () => {
       faults: { turns: 0.9, steps: 0.5 },
       invariants: [threeAttempts],
     });
-    expect(violation.message).toMatch(/^t1 was tried [45] times$/);
+    expect(violation.message).toBe("t1 was tried 5 times");
     expect(violation.case.plan?.tasks.length).toBe(1);
     expect(violation.case.commands).toEqual([]);
     expect(violation.script.split("\n").length).toBeLessThan(30);
