@@ -18,7 +18,7 @@ export type { Latency, RunSnapshot, SimulatedRun, StageOptions } from "./simulat
 export type { SimulatedCase, TimedCommand, TimedSleep } from "./simulate/case.ts";
 export type { Badness } from "./simulate/random-world.ts";
 export type { World, WorldAct, WorldQuestion, WorldScript } from "./simulate/world.ts";
-export type { Coverage } from "./simulate/coverage.ts";
+export type { Counts, Coverage, MachineCoverage } from "./coverage/coverage.ts";
 
 // The stand-in server: speaks the Messages API on loopback
 export { standIn } from "./stand-in/stand-in.ts";

@@ -2,7 +2,7 @@
 // for a person is given one.
 //   S1  The same case over the same journal gives the same run, byte by byte; what people answer depends on the question.
 import { createActor } from "xstate";
-import type { EventFromLogic, SnapshotFrom } from "xstate";
+import type { EventFromLogic, InspectionEvent, SnapshotFrom } from "xstate";
 import { parseAttemptId, taskIndex } from "../../core/ids.ts";
 import type { CrashPoint } from "../../host/crash.ts";
 import type { Row } from "../../host/journal.ts";
@@ -73,6 +73,8 @@ export interface PlayOptions {
   readonly crash?: (point: CrashPoint) => boolean;
   /** Told of every perform. */
   readonly performing?: (performed: Performed) => void;
+  /** Gets XState's inspection events, nothing during a replay. */
+  readonly inspect?: (event: InspectionEvent) => void;
 }
 
 /** How a simulated run went. */
@@ -135,11 +137,11 @@ export class Stage {
 
   /** Plays to the end, a crash, or a stall that no person could mend. Not twice at once. */
   async play(played: SimulatedCase, how: PlayOptions = {}): Promise<SimulatedRun> {
-    const { journal = memoryJournal(), listener, crash, performing = () => undefined } = how;
+    const { journal = memoryJournal(), listener, crash, performing = () => undefined, inspect } = how;
     this.#setWorld(played, performing);
     const latency = (effect: SimulatedEffect, random: () => number) => this.#latencyOf(effect, random, actor.getSnapshot());
     const host = simulatedHost({ seed: played.seed, journal, startAt: START, latency, ...(crash && { crash }) });
-    const actor = createActor(this.#machine, host.attach({ input: this.#inputOf(played) }));
+    const actor = createActor(this.#machine, host.attach({ input: this.#inputOf(played), ...(inspect && { inspect }) }));
     const events: RunEvent[] = [];
     actor.on("*", (event) => {
       events.push(event);
