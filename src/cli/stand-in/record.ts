@@ -41,7 +41,7 @@ export interface Tally {
   answered: number;
   /** Answered wrongly, or broken off, by a fault. */
   spoilt: number;
-  /** The caller hung up first. */
+  /** The caller hung up first, or the stand-in ended. */
   aborted: number;
   /** How often each reason came. */
   readonly problems: Readonly<Record<Problem["kind"], Map<string, number>>>;
@@ -114,7 +114,7 @@ export function summaryText({ requests, answered, spoilt, aborted, problems }: T
     [sum(unexpected), "unexpected"],
     [sum(limited), "over the limits"],
     [spoilt, "spoilt by faults"],
-    [aborted, "given up by the caller"],
+    [aborted, "left unanswered"],
   ];
   const shown = parts.flatMap(([times, what]) => (times > 0 ? [`${times} ${what}`] : []));
   return [
@@ -142,5 +142,5 @@ const WORDS: Readonly<Partial<Record<RecordedRequest["answered"], string>>> = {
   odd: "spoilt by a fault",
   cut: "cut off by a fault",
   stalled: "stalled by a fault",
-  aborted: "the caller hung up",
+  aborted: "left unanswered",
 };
