@@ -56,6 +56,7 @@ function buildProgram(io: Io, keep: Keep): Command {
   addRecorded(program, io, keep);
   addSteering(program, io, keep);
   addTesting(program, io, keep);
+  addInit(program, io, keep);
   addRest(program, io, keep);
   return program;
 }
@@ -192,6 +193,23 @@ function addTesting(program: Command, io: Io, keep: Keep): void {
     .option("--strict", "exit code 1 when a request was invalid, or expected by no rule")
     .option("--json", "one JSON line at the start, for each request, and at the end")
     .action(async (flags: object) => keep(async () => (await import("./commands/stand-in.ts")).standInCommand(flags, io))());
+}
+
+/** The command that writes files to begin with. */
+function addInit(program: Command, io: Io, keep: Keep): void {
+  program
+    .command("init")
+    .description("write a model-based test for your workers")
+    .option("--tests", "write the test (for vitest)")
+    .option(
+      "--workers <file>",
+      "module that exports the workers (default: quatrain.workers.ts, workers.ts, src/workers.ts or .js)",
+    )
+    .option("--out <file>", "file to write (default: quatrain.test.ts, or .js for workers in .js)")
+    .option("--example", "first write the module, too: a worker of each kind")
+    .option("--force", "overwrite what is there")
+    .option("--dry-run", "print the test instead of writing it")
+    .action(async (flags: object) => keep(async () => (await import("./commands/init.ts")).initCommand(flags, io))());
 }
 
 /** The demo and the doctor. */
