@@ -249,7 +249,8 @@ describe("what it refuses", () => {
     const address = other.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
     const { code, stdout, stderr } = await ended(["stand-in", "--port", String(port)], { directory });
-    await new Promise((resolve) => other.close(resolve));
+    other.close();
+    await once(other, "close");
     expect(stderr).toBe(
       `quatrain: --port is ${port}, which another process uses; give another one, or leave --port out for a free one.\n`,
     );

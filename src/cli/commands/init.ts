@@ -95,11 +95,10 @@ function specifierOf(out: string, workersFile: string): string {
 }
 
 function nextSteps({ file, workers }: WorkersFile, out: string, { directory }: Io): readonly string[] {
-  const missing = ["quatrain", "vitest"].filter((name) => !isInstalled(name, directory));
   const names = workers.map(({ name }) => name);
   const installs = [
-    ...(missing.includes("quatrain") ? ["  npm install quatrain"] : []),
-    ...(missing.includes("vitest") ? ["  npm install --save-dev vitest"] : []),
+    ...(isInstalled("quatrain", directory) ? [] : ["  npm install quatrain"]),
+    ...(isInstalled("vitest", directory) ? [] : ["  npm install --save-dev vitest"]),
   ];
   return [
     `Wrote ${out}: a model-based test for ${listed(names)} of ${path.relative(directory, file) || file}.`,

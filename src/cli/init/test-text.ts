@@ -133,7 +133,7 @@ const LINE = 110;
 function literal(value: Json): string {
   if (Array.isArray(value)) return `[${value.map((one: Json) => literal(one)).join(", ")}]`;
   if (!isPlainObject(value)) return JSON.stringify(value);
-  const fields = Object.entries(value).map(([name, one]) => `${keyOf(name)}: ${literal(one as Json)}`);
+  const fields = Object.entries(value).map(([name, one]) => `${keyOf(name)}: ${literal(one)}`);
   return fields.length === 0 ? "{}" : `{ ${fields.join(", ")} }`;
 }
 
