@@ -39,7 +39,7 @@ export async function initCommand(flags: InitFlags, io: Io): Promise<number> {
     const found = await findWorkers(wrote ?? flags.workers, io.directory);
     const out = outOf(flags.out, found.file);
     const plan = samplePlan(found.workers);
-    if (plan.tasks.length === 0) throw bad(NO_INPUT);
+    if (plan.diamond.length === 0) throw bad(NO_INPUT);
     const text = testText({ specifier: specifierOf(path.resolve(io.directory, out), found.file), exports: found.exports, plan });
     if (flags.dryRun === true) printer.line(text.trimEnd());
     else {

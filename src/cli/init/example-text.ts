@@ -4,6 +4,7 @@
 export const EXAMPLE_WORKERS = `// Your workers: one by a model, one by a function, one by a state machine. Give them to \`orchestrate\`:
 //   orchestrate("Write about tea.", { workers: [write, count, review] })
 import { defineWorker } from "quatrain";
+import type { DelegateInput, DelegateOutput } from "quatrain/workers";
 import { setup } from "xstate";
 import { z } from "zod";
 
@@ -30,21 +31,22 @@ export const review = defineWorker({
   description: "Approves what the tasks before it came to.",
   machine: setup({
     types: {
-      input: {} as { id: string; brief: { dependencies: readonly unknown[] } },
+      input: {} as DelegateInput | undefined,
       context: {} as { results: number },
-      output: {} as { ok: true; output: string },
+      output: {} as DelegateOutput,
     },
     guards: { hasResults: ({ context }) => context.results > 0 },
   }).createMachine({
     id: "review",
+    // Explorers look at it without input, too.
     context: ({ input }) => ({ results: input?.brief.dependencies.length ?? 0 }),
     initial: "judging",
     states: {
-      judging: { always: [{ guard: "hasResults", target: "approved" }, { target: "idle" }] },
-      approved: { type: "final" },
-      idle: { type: "final" },
+      judging: { always: [{ guard: "hasResults", target: "approving" }, { target: "idling" }] },
+      approving: { type: "final" },
+      idling: { type: "final" },
     },
-    output: ({ context }) => ({ ok: true, output: \`approved \${context.results} results\` }),
+    output: ({ context }) => ({ ok: true, output: \`approved results: \${context.results}\` }),
   }),
 });
 `;
