@@ -33,6 +33,7 @@ const LEAVE_MS = 500;
 export async function initCommand(flags: InitFlags, io: Io): Promise<number> {
   if (flags.tests !== true) throw bad("init does not know what to write. Say: quatrain init --tests");
   const printer = new Printer(io);
+  let code: number = EXIT.usage;
   const wrote = flags.example === true ? writeExample(flags, io) : undefined;
   if (wrote !== undefined) printer.line(`Wrote ${wrote}: a worker of each kind, to begin with.`);
   try {
@@ -46,11 +47,12 @@ export async function initCommand(flags: InitFlags, io: Io): Promise<number> {
       write(path.resolve(io.directory, out), text, { shown: out, flag: "--out", isForced: flags.force === true });
       for (const line of nextSteps(found, out, io)) printer.line(line);
     }
+    code = EXIT.done;
+    return code;
   } finally {
     await printer.close();
-    io.later(LEAVE_MS, () => io.leave(EXIT.done));
+    io.later(LEAVE_MS, () => io.leave(code));
   }
-  return EXIT.done;
 }
 
 const NO_INPUT =
