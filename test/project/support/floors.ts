@@ -37,7 +37,7 @@ export const importers: readonly PackageRule[] = [
 ];
 
 /** Files that load a module which only the user can name. */
-const loadsOfUsers: readonly string[] = ["src/cli/init/find-workers.ts"];
+const loadsOfUsers: ReadonlySet<string> = new Set(["src/cli/init/find-workers.ts"]);
 
 /** What opening a door must not load: it is loaded by a dynamic import, when needed. */
 export const heavy = /^(@anthropic-ai\/sdk|ink|react|commander)(\/|$)|^node:sqlite$|agent-toolset/;
@@ -82,7 +82,7 @@ export function strayPackages(files: readonly SourceFile[], installed: ReadonlyS
   return files.flatMap((file) =>
     edges(file, (edge) => {
       if (edge.target !== undefined) return undefined;
-      if (edge.specifier === "(computed)" && loadsOfUsers.includes(file.path)) return undefined;
+      if (edge.specifier === "(computed)" && loadsOfUsers.has(file.path)) return undefined;
       const folder = folderOf(file.path);
       const rule = importers.find((one) => one.packages.test(edge.specifier));
       const allowed = !rule || rule.folders.includes(folder) || (edge.kind === "type" && rule.types.includes(folder));
