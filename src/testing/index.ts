@@ -1,6 +1,7 @@
 // The door `quatrain/testing`: doubles for your own tests, the same that Quatrain's tests use.
 export { scriptedModel } from "./scripted-model.ts";
-export type { Script, ScriptedAnswer, ScriptedModel } from "./scripted-model.ts";
+export type { ExpectedTurn, Script, ScriptedAnswer, ScriptedCall, ScriptedModel, ScriptedTurn } from "./scripted-model.ts";
+export type { Expectation } from "./script-mismatch.ts";
 export { simulatedPorts } from "./simulated-ports.ts";
 export type { Performed, SimulatedStep, SimulatedWorld } from "./simulated-ports.ts";
 export { simulatedHost } from "../host/simulated.ts";
