@@ -126,7 +126,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                           layers: [],
                         }),
                         onDone: [
-                          { guard: ({ event }) => event.output.value.ok, target: "planning" },
+                          { guard: "isExplored", target: "planning" },
                           { actions: "failExploring" },
                         ],
                         onError: { actions: "failExploring" },

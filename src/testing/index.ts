@@ -21,6 +21,11 @@ export type { Badness } from "./simulate/random-world.ts";
 export type { World, WorldAct, WorldQuestion, WorldScript } from "./simulate/world.ts";
 export type { Counts, Coverage, MachineCoverage } from "./coverage/coverage.ts";
 
+// Static checks of state machines
+export { LINT_RULES, lintMachine, lintText } from "./lint/lint-machine.ts";
+export type { LintIssue, LintOptions, LintRule } from "./lint/lint-machine.ts";
+export type { LintFacts } from "./lint/issue.ts";
+
 // The stand-in server: speaks the Messages API on loopback
 export { standIn } from "./stand-in/stand-in.ts";
 export type { StandIn, StandInOptions } from "./stand-in/stand-in.ts";
