@@ -44,7 +44,7 @@ export function unexpectedText(request: TurnRequest, mismatch: Mismatch): string
     ...why(conversation, mismatch),
     ...(typeof mismatch.when === "string" ? differences(mismatch.when, came) : []),
     `The last message is the ${said === "user" ? "user's" : said}:`,
-    ...shown(came).map((line) => `    ${line}`),
+    ...shown(came).map((line) => (line === "" ? "" : `    ${line}`)),
   ].join("\n");
 }
 
@@ -55,10 +55,14 @@ function why(conversation: string, { name, script, when, known, role }: Mismatch
     return [`Script "${name}" expects ${wish} here, and the last message does not have it.`];
   }
   if (script === "function") return [`Script "${name}" is a function, and it gave no answer.`];
-  if (typeof script === "number")
-    return [`Script "${name}" is a list of ${script}, which is used up: add an answer, or find out why it is asked again.`];
+  if (typeof script === "number") {
+    const answers = script === 1 ? "1 answer" : `${script} answers`;
+    return [`Script "${name}" has ${answers} for a conversation, and no more: add one, or find out why it is asked again.`];
+  }
   const bare = conversation.replace(/#.*/, "");
-  const near = nearest(bare, known) ?? nearest(role, known);
+  // Among names of one or two letters everything is near to everything.
+  const long = known.filter((one) => one.length > 2);
+  const near = nearest(bare, long) ?? nearest(role, long);
   const names = [...new Set([conversation, bare, role, "*"])].map((one) => `"${one}"`).join(", ");
   return [
     `No script is named ${names}; there are ${known.map((one) => `"${one}"`).join(", ") || "none"}.${near === undefined ? "" : ` Did you mean "${near}"?`}`,

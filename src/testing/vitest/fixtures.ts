@@ -8,6 +8,7 @@ import { scriptedModel } from "../scripted-model.ts";
 import type { Script, ScriptedModel } from "../scripted-model.ts";
 import { standIn } from "../stand-in/stand-in.ts";
 import type { StandIn, StandInOptions } from "../stand-in/stand-in.ts";
+import { complaintsOfModel, complaintsOfServer } from "./complaints.ts";
 
 /** What a test can ask for. */
 export interface Fixtures {
@@ -39,13 +40,9 @@ export const test: TestAPI<Fixtures> = base.extend<Fixtures>({
       made.push(model);
       return model;
     });
+    // A test that failed already has told what is wrong.
     if (task.result?.state === "fail") return;
-    complain(
-      made.flatMap(({ unexpected, unused }) => [
-        ...unexpected,
-        ...unused().map((name) => `The answer ${name} was never asked for: take it out, or find out why.`),
-      ]),
-    );
+    complain(made.flatMap(complaintsOfModel));
   },
   server: async ({ task }, use) => {
     const started: StandIn[] = [];
@@ -56,12 +53,7 @@ export const test: TestAPI<Fixtures> = base.extend<Fixtures>({
     });
     for (const server of started) await server.close();
     if (task.result?.state === "fail") return;
-    complain(
-      started.flatMap(({ invalid, unexpected }) => [
-        ...invalid.map(({ n, reason }) => `Request ${n} breaks a rule of the API: ${reason}`),
-        ...unexpected.map(({ n, reason }) => `Request ${n} was not expected: ${reason}`),
-      ]),
-    );
+    complain(started.flatMap(complaintsOfServer));
   },
 });
 

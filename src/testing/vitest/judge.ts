@@ -131,7 +131,7 @@ const hasSettled = ({ outcome }: Pick<Ending, "outcome">): boolean => outcome !=
 
 const fails = (headline: string, lines: readonly string[]): Verdict => ({ pass: false, message: () => report(headline, lines) });
 
-const indent = (script: string): readonly string[] => script.split("\n").map((line) => `  ${line}`);
+const indent = (script: string): readonly string[] => script.split("\n").map((line) => (line === "" ? "" : `  ${line}`));
 
 const isEvents = (value: unknown): value is readonly RunEvent[] => Array.isArray(value);
 

@@ -1,11 +1,13 @@
 // Where a run stands and how it ended, as lines to read under a failed expectation.
 import type { Failure } from "../../core/failure.ts";
-import { oneLine } from "../../core/text.ts";
+import { headAndTail, oneLine } from "../../core/text.ts";
 import type { RunContext } from "../../machines/run-state.ts";
 import type { TaskState } from "../../queue/state.ts";
 
 /** Most tasks that are listed. */
 const MOST_TASKS = 20;
+/** Most characters of a failure's message. */
+const LONGEST_FAILURE = 4_000;
 
 /** What is read of a snapshot of a run. */
 export interface Standing {
@@ -43,14 +45,14 @@ export function taskLines(tasks: readonly EndedTask[]): readonly string[] {
   );
 }
 
-/** A failure in one line, with its deepest cause. */
+/** A failure with what it follows from, its lines as they are. */
 export function failureText({ code, message, cause }: Failure): string {
-  return `${code}: ${oneLine(message, 300)}${cause ? ` Because of ${failureText(cause)}` : ""}`;
+  return `${code}: ${headAndTail(message, LONGEST_FAILURE)}${cause ? ` Because of ${failureText(cause)}` : ""}`;
 }
 
 /** A headline and indented lines below it. */
 export function report(headline: string, lines: readonly string[]): string {
-  return [headline, ...lines.map((line) => `  ${line.replaceAll("\n", "\n  ")}`)].join("\n");
+  return [headline, ...lines.flatMap((line) => line.split("\n")).map((line) => (line === "" ? "" : `  ${line}`))].join("\n");
 }
 
 function taskLine({ id, worker, status, attempts, wakeAt, failure }: TaskState, waits: string): string {

@@ -45,7 +45,7 @@ export async function endingOf(subject: unknown, withinMs: number): Promise<Endi
     const events = eventsSoFar(subject);
     if (result !== LATE) return { ...endingOfResult(result), events };
     const { ledger, snapshot } = subject;
-    const lines = [`it did not settle within ${withinMs} ms`, ...standingLines(snapshot)];
+    const lines = [`it had ${withinMs} ms of real time`, ...standingLines(snapshot)];
     return { ...unsettled(lines, snapshot.context.spend), ledger, events };
   }
   if (isSimulated(subject)) return endingOfSimulated(subject);
