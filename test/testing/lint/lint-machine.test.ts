@@ -137,6 +137,24 @@ const cases: Readonly<
       ["m"],
     ],
     [
+      "not by a family of others",
+      withWords({ invoke: { id: "x", src: "work" } }, { on: { "xstate.done.actor.*": {} } }),
+      {},
+      ["m.a"],
+    ],
+    [
+      "not by a child of a longer name",
+      withWords({ invoke: { id: "x", src: "work" } }, { on: { "xstate.error.actor.xy": {} } }),
+      {},
+      ["m.a"],
+    ],
+    [
+      "not by a child of a shorter name",
+      withWords({ invoke: { id: "xy", src: "work" } }, { on: { "xstate.error.actor.x": {} } }),
+      {},
+      ["m.a"],
+    ],
+    [
       "heard by the parent state",
       withWords({ invoke: { id: "x", src: "work" } }, { on: { "xstate.error.actor.*": {} } }),
       {},
@@ -158,6 +176,7 @@ const cases: Readonly<
     ["one that code spawns", withWords({ on: { "xstate.done.actor.kid": "b", go: "b" } }), { children: ["kid"] }, []],
     ["the end of a state that is not there", around({ on: { go: "b", "xstate.done.state.m.c": "b" } }), {}, ["m.a"]],
     ["what nobody sends", around({ on: { go: "b", gone: "b" } }), { events: ["go"] }, ["m.a"]],
+    ["a family of which none is sent", around({ on: { go: "b", "turn.*": "b" } }), { events: ["go", "turning.on"] }, ["m.a"]],
     ["a family of which one is sent", around({ on: { "turn.*": "b" } }), { events: ["turn.started"] }, []],
     [
       "what hosts send, and what it raises itself",
