@@ -13,12 +13,21 @@ export { crashSweep } from "./simulate/crash-sweep.ts";
 export type { CrashReport, CrashSweepOptions, CrashViolation } from "./simulate/crash-sweep.ts";
 export { invariants } from "./simulate/invariants.ts";
 export { always, atEnd, throughout } from "./simulate/invariant.ts";
-export type { Breach, Invariant, RunWatch } from "./simulate/invariant.ts";
+export type { Breach, Invariant, RunWatch, StepCheck } from "./simulate/invariant.ts";
 export type { Latency, RunSnapshot, SimulatedRun, StageOptions } from "./simulate/stage.ts";
 export type { SimulatedCase, TimedCommand, TimedSleep } from "./simulate/case.ts";
 export type { Badness } from "./simulate/random-world.ts";
 export type { World, WorldAct, WorldQuestion, WorldScript } from "./simulate/world.ts";
 export type { Counts, Coverage, MachineCoverage } from "./coverage/coverage.ts";
+
+// Explorations: every state of the orchestrator's chart, and what must hold in each
+export { exploreRun } from "./explore/chart/explore-run.ts";
+export type { ExploreRunOptions } from "./explore/chart/explore-run.ts";
+export { attemptsHold, chartInvariants } from "./explore/chart/chart-invariants.ts";
+export { planShapes } from "./explore/chart/plan-shapes.ts";
+export type { PlanShapesOptions } from "./explore/chart/plan-shapes.ts";
+export type { ChartStep } from "./explore/chart/chart-step.ts";
+export type { Exploration, Witness } from "./explore/report.ts";
 
 // The stand-in server: speaks the Messages API on loopback
 export { standIn } from "./stand-in/stand-in.ts";

@@ -34,10 +34,11 @@ const countsHold = always("countsHold", ({ context: { queue } }) => {
   return listed && `${listed[1].length} tasks are listed as ${listed[0]}; ${counts[listed[0]] ?? 0} are`;
 });
 
-/** A run that is over has an outcome; every task is settled then, unless it was cancelled or broke off. */
-const settledAtTheEnd = always("settledAtTheEnd", ({ status, context: { queue, outcome } }) => {
+/** A run that is over has an outcome, and every task is settled, unless its plan was turned down. */
+const settledAtTheEnd = always("settledAtTheEnd", ({ status, context: { queue, outcome, failure } }) => {
   if (status !== "done") return undefined;
   if (outcome === null) return "the run ended without an outcome";
+  if (failure?.code === "Rejected") return undefined;
   const open = queue?.tasks.find((task) => !isSettledStatus(task.status));
   return open && `the run ended while ${open.id} was ${open.status}`;
 });

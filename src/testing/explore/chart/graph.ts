@@ -172,8 +172,9 @@ export class Graph {
     this.parents.push(from);
     this.steps.push(by);
     this.depths.push((this.depths[from] ?? -1) + 1);
-    this.#snapshots.push(snapshot);
-    if (snapshot.status !== "active") this.ends.set(state, snapshot.context.outcome ?? snapshot.status);
+    const isOver = snapshot.status !== "active";
+    this.#snapshots.push(isOver ? undefined : snapshot);
+    if (isOver) this.ends.set(state, snapshot.context.outcome ?? snapshot.status);
     if (isBroken || this.#options.until(snapshot)) this.left.add(state);
     return state;
   }

@@ -112,7 +112,8 @@ function ownMatters(context: RunContext): string {
     returning?.woken,
     restarts.length,
     context.suspension?.code,
-    context.failure?.code,
+    // Which of several losses a run names in the end is a matter of words.
+    context.failure && (context.failure.code === "Cancelled" ? "cancelled" : "failed"),
     context.broke,
     context.answer === null ? "" : "!",
     context.outcome,
