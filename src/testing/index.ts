@@ -26,6 +26,10 @@ export type { ExploreRunOptions } from "./explore/chart/explore-run.ts";
 export { attemptsHold, chartInvariants } from "./explore/chart/chart-invariants.ts";
 export { planShapes } from "./explore/chart/plan-shapes.ts";
 export type { PlanShapesOptions } from "./explore/chart/plan-shapes.ts";
+export { pathsOf } from "./explore/chart/paths.ts";
+export type { ChartPath, PathsOptions } from "./explore/chart/paths.ts";
+export { replayPath, replayPaths } from "./explore/chart/replay.ts";
+export type { Replay } from "./explore/chart/replay.ts";
 export type { ChartStep } from "./explore/chart/chart-step.ts";
 export type { Exploration, Witness } from "./explore/report.ts";
 

@@ -108,7 +108,9 @@ export const mutants: readonly Mutant[] = [
 ];
 
 /** The shipped machine with other decisions under some of its actions' names. */
-function withActions(decisions: Readonly<Record<string, (context: RunContext, event: Event) => Step>>): OrchestratorMachine {
+export function withActions(
+  decisions: Readonly<Record<string, (context: RunContext, event: Event) => Step>>,
+): OrchestratorMachine {
   const actions = Object.fromEntries(Object.entries(decisions).map(([name, decision]) => [name, acting(decision)]));
   return createOrchestrator({ workers }).provide({ actions });
 }

@@ -4,6 +4,7 @@
 import { failure } from "../../../core/failure.ts";
 import type { FailureCode } from "../../../core/failure.ts";
 import { parseAttemptId, taskIndex, taskOfConversation, workerActorId } from "../../../core/ids.ts";
+import { unreachable } from "../../../core/unreachable.ts";
 import type { ConversationOutcome } from "../../../protocol/message.ts";
 import type { Command } from "../../../protocol/command.ts";
 import type { DraftPlan, Plan } from "../../../protocol/plan.ts";
@@ -127,6 +128,8 @@ export function eventOf(step: ChartStep, { context }: RunSnapshot, plans: readon
       return { type: "run.resume", at };
     case "command":
       return { ...step.command, at };
+    default:
+      return unreachable(step);
   }
 }
 
@@ -213,4 +216,3 @@ function draftOf({ rationale, tasks }: Plan): DraftPlan {
     })),
   };
 }
-

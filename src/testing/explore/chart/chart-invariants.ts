@@ -9,7 +9,9 @@ import { invariants } from "../../simulate/invariants.ts";
 /** Live workers are those of running tasks, each has exactly one, and no others live. */
 const noOrphanActor = always("noOrphanActor", ({ context: { queue }, children, status }) => {
   if (status !== "active") return undefined;
-  const running = new Set((queue?.tasks ?? []).flatMap(({ id, attempts, status: now }) => (now === "running" ? workerActorId(id, attempts) : [])));
+  const running = new Set(
+    (queue?.tasks ?? []).flatMap(({ id, attempts, status: now }) => (now === "running" ? workerActorId(id, attempts) : [])),
+  );
   const orphan = Object.keys(children).find((id) => id.startsWith("worker:") && !running.delete(id));
   if (orphan !== undefined) return `${orphan} lives, but its task does not run`;
   const [lost] = running;

@@ -152,7 +152,10 @@ function invariantsOf({ invariants = [], policy, mostAttempts }: ExploreRunOptio
   return [...own, ...invariants.filter(({ name }) => !named.has(name))];
 }
 
-function witnessOf(graph: Graph, { invariant, message, at, by }: NonNullable<ReturnType<Graph["broken"]["get"]>>): Witness<ChartStep> {
+function witnessOf(
+  graph: Graph,
+  { invariant, message, at, by }: NonNullable<ReturnType<Graph["broken"]["get"]>>,
+): Witness<ChartStep> {
   const steps = [...graph.wayOf(at), ...(by ? [by] : [])];
   return { invariant, message, steps, script: scriptOf(steps) };
 }

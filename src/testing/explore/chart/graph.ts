@@ -39,9 +39,9 @@ export interface Twin {
 }
 
 /** Snapshots that are kept to look whether the same key has the same future. */
-const MOST_TWINS = 200;
+const MOST_TWINS = 400;
 /** Beyond the first ones, one in so many is kept. */
-const TWIN_STRIDE = 61;
+const TWIN_STRIDE = 17;
 
 /** The reachable part of a chart. States are numbers, 0 the first. */
 export class Graph {
@@ -160,7 +160,7 @@ export class Graph {
     const key = this.#options.keyOf(snapshot);
     const known = this.keys.get(key);
     if (known !== undefined) {
-      if (known !== from) this.#keepTwin(known, snapshot);
+      this.#keepTwin(known, snapshot);
       return known;
     }
     const state = this.parents.length;

@@ -84,7 +84,7 @@ function placeOf(value: unknown): string {
 export const livingIn = (children: RunSnapshot["children"]): string[] =>
   Object.keys(children).filter((id) => !id.startsWith("wake:limit/"));
 
-const childrenOf = (children: RunSnapshot["children"]): string => livingIn(children).sort().join();
+const childrenOf = (children: RunSnapshot["children"]): string => livingIn(children).toSorted().join();
 
 function mendings({ mending, mended }: RunContext): string {
   let text = "";
@@ -92,7 +92,7 @@ function mendings({ mending, mended }: RunContext): string {
     text += `${id}${attempt}${step}${why.code}${rest.steps.length}${rest.then}${begun};`;
   const tasks = Object.keys(mended);
   if (tasks.length === 0) return text;
-  for (const task of tasks.sort((a, b) => taskIndex(a) - taskIndex(b))) {
+  for (const task of tasks.toSorted((a, b) => taskIndex(a) - taskIndex(b))) {
     const { calls = 0, asked = [], parts = [], reworded = false } = mended[task] ?? {};
     text += `${task}:${calls}${asked.join(".")}/${parts.join(".")}${reworded}`;
   }
@@ -121,7 +121,10 @@ function ownMatters(context: RunContext): string {
   ];
   if (integration.tried > 0)
     parts.push(
-      ...[integration.tried, integration.failed, integration.redone, integration.asked],
+      integration.tried,
+      integration.failed,
+      integration.redone,
+      integration.asked,
       ...context.conflicts.map(({ path, tasks }) => [path, ...tasks].join(".")),
     );
   if (asks.length > 0) parts.push(...asks.map(({ id }) => id));

@@ -17,7 +17,7 @@ type Transition = OrchestratorMachine["transition"];
 /** Children that are there and do nothing. */
 const STILL = { status: "active" as const, output: undefined, error: undefined };
 const still: AnyActorLogic = {
-  transition: (snapshot) => snapshot,
+  transition: () => STILL,
   getInitialSnapshot: () => STILL,
   getPersistedSnapshot: () => STILL,
 };
@@ -34,7 +34,7 @@ export class StillChart {
   constructor(machine: OrchestratorMachine, input: RunInput) {
     const children = Object.fromEntries(Object.keys(machine.implementations.actors).map((name) => [name, still]));
     // To the types each name has its own logic; nobody looks into a child that is never started.
-    this.#machine = machine.provide({ actors: children as never });
+    this.#machine = machine.provide({ actors: children });
     this.#scope = this.#newScope(input);
     this.#first = this.#machine.getInitialSnapshot(this.#scope, input);
   }
@@ -69,7 +69,7 @@ export class StillChart {
       emit: () => undefined,
       // The machine's events are all that its actions send out; the rest are starts and stops of children.
       actionExecutor: ({ type, params }) => {
-        if (type === "xstate.emit") this.#events.add((params as unknown as { readonly event: RunEvent }).event);
+        if (type === "xstate.emit") this.#events.add((params as { readonly event: RunEvent }).event);
       },
     };
     return scope;
