@@ -29,7 +29,7 @@ export function withPuppets(machine: OrchestratorMachine, endOf: EndOf): Orchest
     return `${id}.${count}`;
   };
   const puppet = setup({
-    types: { context: {} as { readonly key: string }, input: {} as { readonly id: string }, output: {} as unknown },
+    types: { context: {} as { readonly key: string }, input: {} as { readonly id: string } },
     actors: { ended },
   }).createMachine({
     id: "puppet",
@@ -38,11 +38,11 @@ export function withPuppets(machine: OrchestratorMachine, endOf: EndOf): Orchest
     // Without onError: where the effect breaks, the machine does.
     states: {
       waiting: { invoke: { id: "end", src: "ended", input: ({ context }) => context, onDone: "over" } },
-      over: { type: "final", output: ({ event }) => (event as unknown as { output: { value: unknown } }).output.value },
+      over: { type: "final", output: ({ event }) => Reflect.get(Object(event.output), "value") as unknown },
     },
     output: ({ event }: { event: { output?: unknown } }) => event.output,
   });
   const actors = { worker: puppet, conversation: puppet, sleepUntil: direct, prepareWorkspace: direct, integrate: direct };
   // To the types each place has its own logic; to the chart what matters is how a child ends.
-  return machine.provide({ actors });
+  return machine.provide({ actors: actors as never });
 }

@@ -38,10 +38,10 @@ function asked(options: ExploreRunOptions) {
 describe("the graph of the chart", () => {
   it.each(cases)("has the states and ways of xstate/graph: %s", (_name, options) => {
     const { graph, machine, question } = asked({ workers, plan: null, ...options });
-    const map: Record<string, { transitions: object }> = getAdjacencyMap(machine, question);
+    const map = getAdjacencyMap(machine, question);
     expect(graph.size).toBeGreaterThan(30);
     expect(new Set(graph.keys.keys())).toEqual(new Set(Object.keys(map)));
-    const ways = Object.values(map).flatMap((state) => Object.keys(state.transitions));
+    const ways = Object.values<{ transitions: object }>({ ...map }).flatMap(({ transitions }) => Object.keys(transitions));
     expect(graph.wayTo.length).toBe(ways.length);
   });
 
