@@ -114,8 +114,8 @@ describe("examples", () => {
 
   it("08: every order of ends is gone through, and the ways to all ends walked again on real actors", async () => {
     const printed = await runExample("08-model-based-test", await serverFor({}));
-    expect(printed[0]).toMatch(/^\d{3} states, \d+ transitions, ends .*complete.*: all hold$/);
-    expect(printed[1]).toMatch(/^\d+ ways to an end do the same with real actors, such as: t1 finishes → /);
+    expect(printed[0]).toMatch(/^\d+ states, \d+ transitions, ends .*complete.*: all hold$/);
+    expect(printed[1]).toMatch(/^\d+ ways to an end do the same with real actors, such as: t1 .* ⇒ \w+$/);
   });
 
   it("09: a policy that tries without limit is told with the shortest way to it", async () => {
