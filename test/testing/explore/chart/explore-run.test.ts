@@ -39,7 +39,7 @@ describe("exploreRun", () => {
   });
 
   it("gives the same report for the same options", () => {
-    expect(explore({})).toEqual(explore({}));
+    expect(explore({ plan: single })).toEqual(explore({ plan: single }));
   });
 
   it("is not exhausted where a bound was reached, and claims nothing about ends then", () => {
@@ -53,9 +53,9 @@ describe("exploreRun", () => {
   });
 
   it("is exhausted at exactly as many states as there are", () => {
-    const { states } = explore({});
-    expect(explore({ limits: { states } }).isExhausted).toBe(true);
-    expect(explore({ limits: { states: states - 1 } }).isExhausted).toBe(false);
+    const { states } = explore({ plan: single });
+    expect(explore({ plan: single, limits: { states } }).isExhausted).toBe(true);
+    expect(explore({ plan: single, limits: { states: states - 1 } }).isExhausted).toBe(false);
   });
 
   it("checks invariants of one's own in every state, and names those that need a history", () => {
@@ -109,8 +109,18 @@ describe("exploreRun", () => {
       returning: { call: "synthesis", woken: true },
       calls: { ...calls, route: { ...calls.route, tried: 1 - calls.route.tried }, synthesis: { ...calls.synthesis, tried: 0 } },
     }));
-    const { violations } = explore({ plan: single, machine, calls: [], stale: false });
-    expect(violations.map(({ invariant, script }) => `${invariant}: ${script}`)).toEqual(["everyRunCanEnd: t1 finishes"]);
+    // That a person could cancel it is no end of its own.
+    for (const commands of [[], [{ type: "run.cancel" }]] as const) {
+      const { violations } = explore({ plan: single, machine, calls: [], stale: false, commands });
+      expect(violations.map(({ invariant, script }) => `${invariant}: ${script}`)).toEqual(["everyRunCanEnd: t1 finishes"]);
+    }
+  });
+
+  it("tells where only a person could move a run", () => {
+    const machine = withActions({ wakeUp: (context) => step(context) });
+    const { violations } = explore({ plan: single, machine, commands: [{ type: "task.skip", task: "t1" }], stale: false });
+    expect(violations[0]).toMatchObject({ invariant: "everyWaitHasAWakeUp", script: "t1 fails as WorkspaceFailed" });
+    expect(violations[0]?.message).toContain('"retrying"');
   });
 
   it("tells when a chart decides by what the key leaves out, until the key has it", () => {
