@@ -58,7 +58,8 @@ type Steps = Pick<ChartPath, "steps"> & Partial<ChartPath>;
 interface Expected {
   readonly step: ChartStep;
   readonly event: { readonly type: string; readonly [field: string]: unknown };
-  readonly key: string;
+  /** The state after it; null where the run breaks by it. */
+  readonly key: string | null;
 }
 
 /** What replays with the same options share. */
@@ -91,8 +92,12 @@ class ReplayStage {
     let snapshot = this.#chart.first;
     return steps.map((step) => {
       const event = eventOf(step, snapshot, this.#options.plans ?? []);
-      snapshot = this.#chart.next(snapshot, event);
-      return { step, event, key: this.#keys.of(snapshot) };
+      try {
+        snapshot = this.#chart.next(snapshot, event);
+      } catch {
+        return { step, event, key: null };
+      }
+      return { step, event, key: snapshot.status === "error" ? null : this.#keys.of(snapshot) };
     });
   }
 }
@@ -141,14 +146,21 @@ class Player {
     actor.start();
     this.#sendCommand(host);
     const end = await host.run();
-    if (end.kind === "error")
-      return end.error instanceof Difference ? end.error.message : `the run broke: ${messageOf(end.error)}`;
+    if (end.kind === "error") return this.#brokenBy(end.error);
     try {
       this.#compare(actor);
       return this.matched === this.#expected.length ? null : this.#missing([]);
     } catch (error) {
       return messageOf(error);
     }
+  }
+
+  /** A run that breaks where its chart does is as explored. */
+  #brokenBy(error: unknown): string | null {
+    if (error instanceof Difference) return error.message;
+    if (this.#expectedKey !== null) return `the run broke: ${messageOf(error)}`;
+    this.matched = this.#taken;
+    return null;
   }
 
   /** What a child that begins now will end with: what the next step about it says. */
@@ -203,12 +215,14 @@ class Player {
     const real = this.#keys.of(actor.getSnapshot());
     const after = this.#expected[this.#taken - 1];
     const where = after ? `"${wordsOf(after.step)}"` : "the start";
-    if (real !== this.#expectedKey) throw new Difference(`after ${where} it is ${real}, explored was ${this.#expectedKey}`);
+    if (real !== this.#expectedKey)
+      throw new Difference(`after ${where} it is ${real}, explored was ${this.#expectedKey ?? "the end of it all, by an error"}`);
     this.matched = this.#taken;
   }
 
-  get #expectedKey(): string {
-    return this.#expected[this.#taken - 1]?.key ?? this.#firstKey;
+  get #expectedKey(): string | null {
+    const last = this.#expected[this.#taken - 1];
+    return last ? last.key : this.#firstKey;
   }
 
   #missing(due: readonly Deliverable[]): string {

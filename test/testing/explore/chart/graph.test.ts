@@ -13,7 +13,7 @@ const three = planOf({ a: {}, b: {}, c: {} });
 const cases: readonly [string, Partial<ExploreRunOptions>][] = [
   ["a diamond, two at once", { plan: diamond, options: { concurrency: 2 } }],
   ["three tasks, two at once, late reports", { plan: three, options: { concurrency: 2 }, outcomes: ["WorkspaceFailed"] }],
-  ["tasks that are cut", { plan: planOf({ a: {}, b: {} }), outcomes: ["PromptTooLong"], stale: false }],
+  ["tasks that are cut", { plan: planOf({ a: {} }), outcomes: ["PromptTooLong"] }],
   [
     "people who interfere",
     { plan: planOf({ a: {}, b: { needs: ["a"] } }), commands: [{ type: "run.pause" }, { type: "task.skip", task: "t1" }] },

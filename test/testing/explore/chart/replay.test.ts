@@ -1,6 +1,6 @@
 // Ways of the chart on real actors: after every step the real state is the explored one.
 import { describe, expect, it } from "vitest";
-import { enqueueActions } from "xstate";
+import { assign, enqueueActions } from "xstate";
 import type { ActorRefFrom, AnyActorLogic } from "xstate";
 import { createOrchestrator } from "quatrain/machines";
 import { exploreRun, pathsOf, replayPath, replayPaths } from "quatrain/testing";
@@ -28,7 +28,7 @@ const cases: readonly [string, Partial<PathsOptions>][] = [
 
 describe("replays on real actors", () => {
   it.each(cases)("reach the explored states: %s", async (_name, more) => {
-    const options: PathsOptions = { workers, plan: chain, to: "states", most: 150, ...more };
+    const options: PathsOptions = { workers, plan: chain, to: "states", most: 80, ...more };
     const replays = await replayPaths(options);
     expect(replays.length).toBeGreaterThan(20);
     expect(replays.filter(({ difference }) => difference !== null)).toEqual([]);
@@ -63,6 +63,22 @@ describe("replays on real actors", () => {
     const { difference, matched } = await replayPath(witness ?? { steps: [] }, broken);
     expect(difference).toBeNull();
     expect(matched).toBe(witness?.steps.length);
+  });
+
+  it("break where the chart does", async () => {
+    const machine = createOrchestrator({ workers }).provide({
+      actions: {
+        takeSynthesis: assign(() => {
+          throw new Error("no such thing");
+        }),
+      },
+    });
+    const breaking: PathsOptions = { ...options, plan: planOf({ a: {} }), machine };
+    const [witness] = exploreRun(breaking).violations;
+    expect(witness?.invariant).toBe("nothingBreaks");
+    expect(await replayPath(witness ?? { steps: [] }, breaking)).toMatchObject({ difference: null, matched: 2 });
+    const { difference } = await replayPath({ steps: witness?.steps.slice(0, 1) ?? [] }, breaking);
+    expect(difference).toBeNull();
   });
 
   it("tell a step that can't come", async () => {
