@@ -6,10 +6,11 @@ import { createOrchestrator } from "quatrain/machines";
 import type { RunContext } from "quatrain/machines";
 import { always, atEnd, exploreRun } from "quatrain/testing";
 import type { ExploreRunOptions } from "quatrain/testing";
+import { failure } from "../../../../src/core/failure.ts";
 import { DEFAULT_TABLE } from "../../../../src/core/policy.ts";
 import { parseAttemptId } from "../../../../src/core/ids.ts";
 import { childId } from "../../../../src/machines/run-ends.ts";
-import { wakeUp } from "../../../../src/machines/settle.ts";
+import { skip, wakeUp } from "../../../../src/machines/settle.ts";
 import { sequence, step } from "../../../../src/machines/step.ts";
 import { withActions } from "../../../support/mutants.ts";
 import { diamond, planOf } from "../../../support/plans.ts";
@@ -137,6 +138,27 @@ describe("exploreRun", () => {
     const mended = explore({ ...options, key: ({ context }) => String(Math.min(1, context.letters.count)) });
     expect(names(mended)).toEqual(["everyWaitHasAWakeUp", "everyRunCanEnd"]);
     expect(mended.violations[0]?.script).toBe("t1 fails as WorkspaceFailed → t1#1 reports late → t1 is woken");
+  });
+
+  it("tells so, too, where both ways lead to states that are known", () => {
+    const machine = withActions({
+      wakeUp: (context, event) =>
+        sequence(step(context, { do: "stop", child: childId(event) }), (next) => {
+          const attempt = parseAttemptId(childId(event).slice("wake:".length));
+          if (!attempt) return step(next);
+          return next.letters.count === 0
+            ? wakeUp(next, attempt, next.now)
+            : skip(next, attempt.task, failure("Skipped", "late"));
+        }),
+    });
+    const commands = [{ type: "task.skip", task: "t1" }] as const;
+    const { violations } = explore({ plan: single, machine, outcomes: ["WorkspaceFailed"], calls: [], commands });
+    expect(violations).toEqual([
+      expect.objectContaining({
+        invariant: "sameKeySameFuture",
+        message: '"t1 is woken" leads to another state by one way to it than by another',
+      }),
+    ]);
   });
 
   it("refuses bad options as orchestrate does", () => {
