@@ -65,6 +65,18 @@ describe("replays on real actors", () => {
     expect(matched).toBe(witness?.steps.length);
   });
 
+  it("tell the run of what was stopped before anything else comes", async () => {
+    const steps: readonly ChartStep[] = [
+      { kind: "command", command: { type: "task.skip", task: "t1" } },
+      { kind: "finish", task: "t2", attempt: 1 },
+    ];
+    const { difference, rows } = await replayPath({ steps }, { ...options, plan: planOf({ a: {}, b: {} }) });
+    expect(difference).toBeNull();
+    const of = (kind: string, child: string) => rows.findIndex((row) => row.kind === kind && row.id?.startsWith(child));
+    expect(of("cancelled", "worker:t1#1")).toBeGreaterThan(0);
+    expect(of("cancelled", "worker:t1#1")).toBeLessThan(of("result", "worker:t2#1"));
+  });
+
   it("break where the chart does", async () => {
     const machine = createOrchestrator({ workers }).provide({
       actions: {
