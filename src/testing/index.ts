@@ -1,4 +1,4 @@
-// The door `quatrain/testing`: doubles for your own tests, the same that Quatrain's tests use.
+// The door `quatrain/testing`: doubles, simulations and explorations for your own tests, the same that Quatrain's tests use.
 export { scriptedModel } from "./scripted-model.ts";
 export type { ExpectedTurn, Script, ScriptedAnswer, ScriptedCall, ScriptedModel, ScriptedTurn } from "./scripted-model.ts";
 export type { Expectation } from "./script-mismatch.ts";
@@ -14,7 +14,7 @@ export { crashSweep } from "./simulate/crash-sweep.ts";
 export type { CrashReport, CrashSweepOptions, CrashViolation } from "./simulate/crash-sweep.ts";
 export { invariants } from "./simulate/invariants.ts";
 export { always, atEnd, throughout } from "./simulate/invariant.ts";
-export type { Breach, Invariant, RunWatch } from "./simulate/invariant.ts";
+export type { Breach, Invariant, RunWatch, StepCheck } from "./simulate/invariant.ts";
 export type { Latency, RunSnapshot, SimulatedRun, StageOptions } from "./simulate/stage.ts";
 export type { SimulatedCase, TimedCommand, TimedSleep } from "./simulate/case.ts";
 export type { Badness } from "./simulate/random-world.ts";
@@ -25,6 +25,19 @@ export type { Counts, Coverage, MachineCoverage } from "./coverage/coverage.ts";
 export { LINT_RULES, lintMachine, lintText } from "./lint/lint-machine.ts";
 export type { LintIssue, LintOptions, LintRule } from "./lint/lint-machine.ts";
 export type { LintFacts } from "./lint/issue.ts";
+
+// Explorations: every state of the orchestrator's chart, and what must hold in each
+export { exploreRun } from "./explore/chart/explore-run.ts";
+export type { ExploreRunOptions } from "./explore/chart/explore-run.ts";
+export { attemptsHold, chartInvariants } from "./explore/chart/chart-invariants.ts";
+export { planShapes } from "./explore/chart/plan-shapes.ts";
+export type { PlanShapesOptions } from "./explore/chart/plan-shapes.ts";
+export { pathsOf } from "./explore/chart/paths.ts";
+export type { ChartPath, PathsOptions } from "./explore/chart/paths.ts";
+export { replayPath, replayPaths } from "./explore/chart/replay.ts";
+export type { Replay } from "./explore/chart/replay.ts";
+export type { ChartStep } from "./explore/chart/chart-step.ts";
+export type { Exploration, Witness } from "./explore/report.ts";
 
 // The stand-in server: speaks the Messages API on loopback
 export { standIn } from "./stand-in/stand-in.ts";
