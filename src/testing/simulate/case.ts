@@ -95,7 +95,7 @@ function randomOptions(random: Random, { turnUsd, workers }: CaseSpace): Partial
     asks: random() < 0.5 ? "wait" : "deny",
     hasWorkspace: random() < 0.7,
     budget: resolveBudget(turnUsd === null || random() < 0.4 ? {} : randomBudget(random, { turnUsd, workers })),
-    ...(random() < 0.5 ? { permissions: COMMANDS_ALLOWED } : {}),
+    ...(random() < 0.5 ? { permissions: COMMANDS_ALLOWED } : random() < 0.3 ? { permissions: SECRETS_KEPT } : {}),
   };
 }
 
@@ -124,6 +124,11 @@ const TURN_MS = 2_000;
 const COMMANDS_ALLOWED: RunOptions["permissions"] = {
   ...defaultPermissions,
   allow: [...defaultPermissions.allow, "bash"],
+};
+
+const SECRETS_KEPT: RunOptions["permissions"] = {
+  ...defaultPermissions,
+  deny: [...defaultPermissions.deny, "write(secret)"],
 };
 
 function randomCommands(random: Random, most: number, tasks: number): readonly TimedCommand[] {
@@ -189,6 +194,7 @@ function randomCommand(random: Random, task: string): Command {
     { type: "ask.answer", ask: "t1#1/1/call_1_0", decision: "approve" },
     { type: "task.skip", task },
     { type: "task.skip", task, reason: "not needed" },
+    { type: "plan.edit", plan: { rationale: "", tasks: [] } },
     { type: "task.retry", task },
     { type: "task.retry", task: "t1" },
   ];

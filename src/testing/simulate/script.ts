@@ -59,8 +59,9 @@ function planLine({ tasks }: Plan): string {
   return [...shown, ...(tasks.length > MOST_LINES ? [`and ${tasks.length - MOST_LINES} more`] : [])].join("; ");
 }
 
-function actLine({ answer, outputTokens, fail, holds, late, decision, ...rest }: WorldAct): string {
+function actLine({ answer, outputTokens, fail, breaks, holds, late, decision, ...rest }: WorldAct): string {
   const said = [
+    ...(breaks === undefined ? [] : [`breaks: ${breaks}`]),
     ...(decision === undefined ? [] : [`answers ${decision}`]),
     ...(late ? ["comes when the next attempt runs"] : []),
     ...(fail === undefined ? [] : [`fails as ${fail}`]),
