@@ -69,7 +69,6 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
         hasNoWorkspace: ({ context }) => !context.hasWorkspace,
         isDoneByModel: ({ context }) => context.card.kind === "model",
         isDoneByFunction: ({ context }) => context.card.kind === "perform",
-        isDoneByMachine: ({ context }) => Object.hasOwn(machines, context.card.name),
         hasFailed: ({ context }) => context.failure !== null,
         mustHold: ({ context }) => mustHold(context),
         wasPreparing: ({ context }) => context.held === "preparing",
@@ -188,8 +187,7 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
               always: [
                 { guard: "isDoneByModel", target: "conversing" },
                 { guard: "isDoneByFunction", target: "performing" },
-                { guard: "isDoneByMachine", target: "delegating" },
-                { target: "#worker.failed" },
+                { target: "delegating" },
               ],
             },
             conversing: {
