@@ -22,8 +22,11 @@ export type { World, WorldAct, WorldQuestion, WorldScript } from "./simulate/wor
 // Coverage: what was visited of machines and of the policy table
 export { CoverageCounter, mergeCoverage } from "./coverage/coverage.ts";
 export type { Counts, Coverage, MachineCoverage } from "./coverage/coverage.ts";
+export type { ChartTransition } from "./coverage/chart.ts";
 export { coverageOf } from "./coverage/coverage-of.ts";
 export type { CoverageOptions, CoverageReport, MachineShare, Share } from "./coverage/coverage-of.ts";
+export { coverageChart, drawCoverage } from "./coverage/coverage-chart.ts";
+export type { CoveredChart, CoveredEdge, CoveredNode } from "./coverage/coverage-chart.ts";
 export { coverageTable } from "./coverage/coverage-table.ts";
 export { policyRowsOf } from "./coverage/policy-rows.ts";
 export type { PolicyRows } from "./coverage/policy-rows.ts";
