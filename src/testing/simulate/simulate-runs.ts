@@ -34,6 +34,8 @@ export interface RandomRunOptions extends StageOptions {
   readonly cases?: readonly SimulatedCase[];
   /** What must hold. @default all of `invariants` */
   readonly invariants?: readonly Invariant[];
+  /** `machines`: states and transitions of machines are counted, too, in `coverage.machines`. @default "events" */
+  readonly coverage?: "events" | "machines";
 }
 
 /** Options of `simulateRuns`. */
@@ -46,8 +48,6 @@ export interface SimulateRunsOptions extends RandomRunOptions {
   readonly repeatEvery?: number;
   /** Most plays to make a failing run smaller. @default 500 */
   readonly shrinkTries?: number;
-  /** `machines`: states and transitions of machines are counted, too, in `coverage.machines`. @default "events" */
-  readonly coverage?: "events" | "machines";
   /** Told of every run, for example for progress. */
   readonly onRun?: (run: SimulatedRun) => void;
 }
