@@ -304,8 +304,8 @@ function takeAnswer(context: ConversationContext, text: string, { decode, policy
         : { ok: true, value: text };
   if (decoded.ok) return { ...context, answer: { text, value: decoded.value }, verdict: "finish" };
   const code = isPlan(format) ? "PlanInvalid" : "WorkerOutputInvalid";
-  const told = tellingEntry(policy, code, context.repaired);
-  if (context.repaired < context.repairs) return { ...context, issues: decoded.issues, applied: told, verdict: "repair" };
+  const applied = tellingEntry(policy, code, context.repaired);
+  if (context.repaired < context.repairs) return { ...context, issues: decoded.issues, applied, verdict: "repair" };
   return fail(
     context,
     failure(code, `The answer stayed invalid after ${context.repaired} repairs: ${decoded.issues.slice(0, 5).join(" ")}`),

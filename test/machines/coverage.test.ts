@@ -8,7 +8,6 @@ import { createConversation } from "../../src/machines/conversation.ts";
 import type { ConversationMachine } from "../../src/machines/conversation.ts";
 import type { ConversationInput } from "../../src/machines/conversation-state.ts";
 import { createMachines } from "../../src/machines/create-orchestrator.ts";
-import type { OrchestratorMachine } from "../../src/machines/orchestrator.ts";
 import type { WorkerMachine } from "../../src/machines/worker.ts";
 import { CoverageCounter, mergeCoverage } from "../../src/testing/coverage/coverage.ts";
 import type { Coverage } from "../../src/testing/coverage/coverage.ts";
@@ -67,19 +66,18 @@ async function withBrokenChildren(): Promise<Coverage> {
       machine: (options) =>
         createMachines(options).orchestrator.provide({
           actors: { conversation: broken as ConversationMachine },
-        }) as OrchestratorMachine,
+        }),
     }),
     await play({
       cases: [caseOf({})],
-      machine: (options) =>
-        createMachines(options).orchestrator.provide({ actors: { worker: broken as WorkerMachine } }) as OrchestratorMachine,
+      machine: (options) => createMachines(options).orchestrator.provide({ actors: { worker: broken as WorkerMachine } }),
     }),
     await play({
       cases: [caseOf({})],
       machine: (options) => {
         const made = createMachines(options);
-        const child = made.worker.provide({ actors: { conversation: broken as ConversationMachine } }) as WorkerMachine;
-        return made.orchestrator.provide({ actors: { worker: child } }) as OrchestratorMachine;
+        const child = made.worker.provide({ actors: { conversation: broken as ConversationMachine } });
+        return made.orchestrator.provide({ actors: { worker: child } });
       },
     }),
   );
@@ -89,7 +87,7 @@ async function withBrokenChildren(): Promise<Coverage> {
 function byHand(): Coverage {
   const counter = new CoverageCounter();
   const start = <M extends AnyStateMachine>(machine: M, input: InputFrom<M>) => {
-    const actor = createActor(machine, { input, inspect: (event: InspectionEvent) => counter.inspect(event) } as never);
+    const actor = createActor(machine, { input, inspect: (event: InspectionEvent) => counter.inspect(event) });
     actor.start();
     return actor;
   };
