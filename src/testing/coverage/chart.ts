@@ -59,20 +59,19 @@ const transitionsOf = (node: AnyNode): readonly AnyTransitionDefinition[] => [
 ];
 
 function describe(transition: AnyTransitionDefinition): ChartTransition {
-  const { source, target = [] } = transition;
+  const { source } = transition;
+  const targets: readonly { readonly id: string }[] = transition.target ?? [];
   const guard: unknown = transition.guard;
-  const event = transition.eventType || "always";
+  const event = String(transition.eventType) || "always";
   const same = transitionsOf(source).filter((each) => (each.eventType || "always") === event);
   return {
     name: `${source.id} ${event}[${same.indexOf(transition)}]`,
     source: source.id,
     event,
-    targets: idsOf(target),
+    targets: targets.map(({ id }) => id),
     guard: guard === undefined || guard === null ? null : guardName(guard),
   };
 }
-
-const idsOf = (nodes: readonly { readonly id: string }[]): readonly string[] => nodes.map(({ id }) => id);
 
 function guardName(guard: unknown): string {
   if (typeof guard === "string") return guard;
