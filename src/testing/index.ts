@@ -1,6 +1,7 @@
 // The door `quatrain/testing`: doubles for your own tests, the same that Quatrain's tests use.
 export { scriptedModel } from "./scripted-model.ts";
-export type { Script, ScriptedAnswer, ScriptedModel } from "./scripted-model.ts";
+export type { ExpectedTurn, Script, ScriptedAnswer, ScriptedCall, ScriptedModel, ScriptedTurn } from "./scripted-model.ts";
+export type { Expectation } from "./script-mismatch.ts";
 export { simulatedPorts } from "./simulated-ports.ts";
 export type { Performed, SimulatedStep, SimulatedWorld } from "./simulated-ports.ts";
 export { simulatedHost } from "../host/simulated.ts";
@@ -31,15 +32,24 @@ export { coverageTable } from "./coverage/coverage-table.ts";
 export { policyRowsOf } from "./coverage/policy-rows.ts";
 export type { PolicyRows } from "./coverage/policy-rows.ts";
 
+// Static checks of state machines
+export { LINT_RULES, lintMachine, lintText } from "./lint/lint-machine.ts";
+export type { LintIssue, LintOptions, LintRule } from "./lint/lint-machine.ts";
+export type { LintFacts } from "./lint/issue.ts";
+
 // The stand-in server: speaks the Messages API on loopback
 export { standIn } from "./stand-in/stand-in.ts";
 export type { StandIn, StandInOptions } from "./stand-in/stand-in.ts";
 export { lastText, scriptedBrain, systemText, UnexpectedRequest } from "./stand-in/brain.ts";
 export type { Brain, BrainAnswer, BrainContext, BrainPart, ScriptRule } from "./stand-in/brain.ts";
+export { echoBrain } from "./stand-in/echo-brain.ts";
+export { scriptFromJson } from "./stand-in/script-file.ts";
 export { badBrain } from "./stand-in/bad-brain/bad-brain.ts";
 export type { BadBrainOptions } from "./stand-in/bad-brain/bad-brain.ts";
 export { everyFault } from "./stand-in/faults.ts";
 export type { At, Fault, NamedFault, RetryAfter } from "./stand-in/faults.ts";
+export { randomFaults } from "./stand-in/random-faults.ts";
+export type { RandomFaultsOptions } from "./stand-in/random-faults.ts";
 export type { Answered, Complaint, RecordedRequest, StandInMoment } from "./stand-in/log.ts";
 export type { FaultScript, StandInRules } from "./stand-in/service.ts";
 export type { RateLimits } from "./stand-in/limits.ts";
