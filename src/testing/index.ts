@@ -16,10 +16,21 @@ export { invariants } from "./simulate/invariants.ts";
 export { always, atEnd, throughout } from "./simulate/invariant.ts";
 export type { Breach, Invariant, RunWatch, StepCheck } from "./simulate/invariant.ts";
 export type { Latency, RunSnapshot, SimulatedRun, StageOptions } from "./simulate/stage.ts";
-export type { SimulatedCase, TimedCommand, TimedSleep } from "./simulate/case.ts";
+export type { PromptCommand, SimulatedCase, TimedCommand, TimedSleep } from "./simulate/case.ts";
 export type { Badness } from "./simulate/random-world.ts";
 export type { World, WorldAct, WorldQuestion, WorldScript } from "./simulate/world.ts";
+
+// Coverage: what was visited of machines and of the policy table
+export { CoverageCounter, mergeCoverage } from "./coverage/coverage.ts";
 export type { Counts, Coverage, MachineCoverage } from "./coverage/coverage.ts";
+export type { ChartTransition } from "./coverage/chart.ts";
+export { coverageOf } from "./coverage/coverage-of.ts";
+export type { CoverageOptions, CoverageReport, MachineShare, Share } from "./coverage/coverage-of.ts";
+export { coverageChart, drawCoverage } from "./coverage/coverage-chart.ts";
+export type { CoveredChart, CoveredEdge, CoveredNode } from "./coverage/coverage-chart.ts";
+export { coverageTable } from "./coverage/coverage-table.ts";
+export { policyRowsOf } from "./coverage/policy-rows.ts";
+export type { PolicyRows } from "./coverage/policy-rows.ts";
 
 // Static checks of state machines
 export { LINT_RULES, lintMachine, lintText } from "./lint/lint-machine.ts";

@@ -25,7 +25,7 @@ import type { ModelOptions } from "../../model/models.ts";
 import type { Worker } from "../../workers/define-worker.ts";
 import type { Performed } from "../simulated-ports.ts";
 import { baseInput, START } from "./base-input.ts";
-import type { SimulatedCase } from "./case.ts";
+import type { PromptCommand, SimulatedCase } from "./case.ts";
 import { randomWorld } from "./random-world.ts";
 import { scriptedWorld, WorldPorts } from "./world.ts";
 import type { World, WorldScript } from "./world.ts";
@@ -128,12 +128,14 @@ export class Stage {
     const host = simulatedHost({ seed: played.seed, journal, startAt: START, latency, ...(crash && { crash }) });
     const actor = createActor(this.#machine, host.attach({ input: this.#inputOf(played), ...(inspect && { inspect }) }));
     const events: RunEvent[] = [];
+    const prompted = promptly(played.prompts ?? [], (command, id) => host.send(command, { id }));
     actor.on("*", (event) => {
       events.push(event);
       listener?.event(event);
       // Inside the delivery, so that a replay says it again at the same place.
       if (event.type === "task.started" && event.attempt > 1 && this.#ports.isLate(`${event.task}#${event.attempt - 1}`))
         actor.send(lateReport(event.task, event.attempt - 1));
+      prompted(event);
     });
     actor.subscribe({ next: (snapshot) => listener?.snapshot(snapshot), error: () => undefined });
     actor.start();
@@ -182,6 +184,18 @@ export class Stage {
     const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
     return Math.round(medianMs * Math.exp(spread * normal));
   }
+}
+
+/** Sends each command once, the moment its event is told; in a replay it is sent again, under the same id. */
+function promptly(prompts: readonly PromptCommand[], send: (command: Command, id: string) => void): (event: RunEvent) => void {
+  const left = prompts.map(({ nth = 1 }) => nth);
+  return (event) => {
+    for (const [at, { after, task, event: command }] of prompts.entries()) {
+      if (event.type !== after || (task !== undefined && !("task" in event && event.task === task))) continue;
+      left[at] = (left[at] ?? 0) - 1;
+      if (left[at] === 0) send(command, `p${at}`);
+    }
+  };
 }
 
 /** The success of an attempt that is over. To the types it is an event that only XState sends. */
