@@ -63,7 +63,7 @@ const stars = (secret: string): string => "*".repeat(secret.length);
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
 /** Array.isArray does not see that a readonly list is one. */
-const isList = (value: Json): value is readonly Json[] => Array.isArray(value);
+export const isList = (value: Json | undefined): value is readonly Json[] => Array.isArray(value);
 
 /** True for objects of JSON. */
 export const isRecord = (value: unknown): value is { readonly [key: string]: Json } => isPlainObject(value);

@@ -20,6 +20,27 @@ export type { Badness } from "./simulate/random-world.ts";
 export type { World, WorldAct, WorldQuestion, WorldScript } from "./simulate/world.ts";
 export type { Counts, Coverage, MachineCoverage } from "./coverage/coverage.ts";
 
+// Cassettes: recorded runs that are played again as regression tests
+export { recordCassette } from "../run/cassette-record.ts";
+export type { RecordOptions } from "../run/cassette-record.ts";
+export { cassetteText, parseCassette } from "../run/cassette-text.ts";
+export type {
+  Cassette,
+  CassetteEnd,
+  CassetteHead,
+  Ending,
+  RecordedArrival,
+  RecordedEffect,
+  RecordedEnd,
+  RecordedError,
+  RecordedTask,
+  Stopped,
+} from "../run/cassette.ts";
+export { readCassette, replayCassette } from "./cassette/replay-cassette.ts";
+export type { ReplayOptions } from "./cassette/replay-cassette.ts";
+export { driftText } from "./cassette/drift.ts";
+export type { CassetteReport, CassetteTally, Drift, DriftKind } from "./cassette/drift.ts";
+
 // The stand-in server: speaks the Messages API on loopback
 export { standIn } from "./stand-in/stand-in.ts";
 export type { StandIn, StandInOptions } from "./stand-in/stand-in.ts";
