@@ -8,12 +8,13 @@ import type { HeadBody, Row } from "../host/journal.ts";
 import type { SimulatedEffect } from "../host/pool.ts";
 import type { Command } from "../host/port.ts";
 import { copyOf } from "../host/values.ts";
+import type { OrchestratorMachine } from "../machines/orchestrator.ts";
 import type { RunInput } from "../machines/run-state.ts";
 import { priceOf } from "../model/prices.ts";
 import type { BuiltIn } from "../workers/built-in.ts";
 import type { Worker } from "../workers/define-worker.ts";
 import { endOf } from "./cassette.ts";
-import type { Cassette, Ending, RecordedArrival, RecordedEffect, RecordedError, Stopped } from "./cassette.ts";
+import type { Cassette, CassetteHead, Ending, RecordedArrival, RecordedEffect, RecordedError, Stopped } from "./cassette.ts";
 import { cleaner, isRecord, placesOf } from "./cassette-clean.ts";
 import type { SharedOptions } from "./options.ts";
 import { storeError } from "./orchestrate.ts";
@@ -39,28 +40,55 @@ export async function recordCassette<const W extends readonly Worker[] = BuiltIn
 ): Promise<Cassette> {
   const { rows, record } = typeof run === "string" ? recordedRows(run, options) : givenRows(run);
   const world = quietWorld(record, options);
+  const { info, input, store } = record;
   // Who attached a host without versions has bound the journal to none.
-  const isBound = Object.keys(record.info.versions).length > 0;
+  const isBound = Object.keys(info.versions).length > 0;
   if (isBound) checkBinding(record, world.versions);
-  const takes = new Takes(rows);
-  const { peeked, fault } = await replay(
-    rows,
-    { machines: world.machines, started: (effect, seq) => takes.start(effect, seq) },
-    isBound ? world.versions : undefined,
-  );
-  if (!peeked) throw storeError(fault);
-  const { input, store } = record;
   const { secrets = [], policy = null } = options;
-  const clean = cleaner({ secrets, places: placesOf({ runId: input.runId, workspace: input.world.workspace, store }) });
-  const { versions } = record.info;
+  return cassetteOf(rows, {
+    machine: world.machines.orchestrator,
+    ...(isBound ? { versions: world.versions } : {}),
+    head: { quatrain: ownVersion(), versions: info.versions, input, policy, ownPrices: ownPricesOf(input) },
+    clean: cleaner({ secrets, places: placesOf({ runId: input.runId, workspace: input.world.workspace, store }) }),
+  });
+}
+
+/** What makes a cassette of rows. */
+export interface CassetteSources {
+  /** The machine that wrote them. */
+  readonly machine: OrchestratorMachine;
+  /** What they are bound to. @default nothing */
+  readonly versions?: Readonly<Record<string, string>>;
+  /** With the input as it was. */
+  readonly head: CassetteHead;
+  readonly clean: (value: Json) => Json;
+}
+
+/** The cassette of a journal's rows. Rejects where they don't fit the machine. */
+export async function cassetteOf(
+  rows: readonly Row[],
+  { machine, versions, head, clean }: CassetteSources,
+): Promise<Cassette> {
+  const takes = new Takes(rows);
+  const machines = { orchestrator: machine };
+  const { peeked, fault } = await replay(rows, { machines, started: (effect, seq) => takes.start(effect, seq) }, versions);
+  if (!peeked) throw storeError(fault);
   const made: Cassette = {
-    head: { quatrain: ownVersion(), versions, input: takes.beginning(input), policy, ownPrices: ownPricesOf(input) },
+    head: { ...head, input: takes.beginning(head.input) },
     effects: takes.effects,
     arrivals: takes.arrivals,
     end: endOf(peeked.context),
   };
   // Cleaning changes texts only.
   return clean(copyOf(made)) as unknown as Cassette;
+}
+
+/** The version of this package. */
+export function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    readonly version: string;
+  };
+  return version;
 }
 
 interface Source {
@@ -96,12 +124,8 @@ function ownPricesOf({ models, at }: RunInput): readonly string[] {
   return [...new Set(own.map(({ model }) => model))];
 }
 
-function ownVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    readonly version: string;
-  };
-  return version;
-}
+/** Rows that bring something to the tree; timers of machines go off by themselves. */
+const DELIVERED: ReadonlySet<Row["kind"]> = new Set(["part", "result", "error", "cancelled", "command", "gap"]);
 
 type Draft = { -readonly [Field in keyof RecordedEffect]: RecordedEffect[Field] } & { parts: RecordedEffect["parts"][number][] };
 
@@ -109,9 +133,13 @@ type Draft = { -readonly [Field in keyof RecordedEffect]: RecordedEffect[Field] 
 class Takes {
   readonly #rows: readonly Row[];
   readonly #byId = new Map<string, Draft>();
+  /** Which delivery a row is. */
+  readonly #nth: ReadonlyMap<Row, number>;
 
   constructor(rows: readonly Row[]) {
     this.#rows = rows;
+    const delivered = rows.filter(({ kind }) => DELIVERED.has(kind));
+    this.#nth = new Map(delivered.map((row, at) => [row, at + 1]));
   }
 
   start({ name, path, id, input }: SimulatedEffect, seq: number): void {
@@ -124,7 +152,7 @@ class Takes {
     for (const row of this.#rows) {
       const draft = this.#byId.get(row.id ?? "");
       if (!draft) continue;
-      const place = { at: this.#offset(row), seq: row.seq };
+      const place = this.#placeOf(row);
       if (row.kind === "part") draft.parts.push({ ...place, value: row.body });
       else if (row.kind !== "intent") draft.ends = { ...place, ...endIn(row, draft.effect) };
     }
@@ -133,7 +161,7 @@ class Takes {
 
   get arrivals(): readonly RecordedArrival[] {
     return this.#rows.flatMap((row): readonly RecordedArrival[] => {
-      const place = { at: this.#offset(row), seq: row.seq };
+      const place = this.#placeOf(row);
       if (row.kind === "gap" && isRecord(row.body)) return [{ ...place, gapMs: Number(row.body["ms"]) }];
       if (row.kind !== "command" || !isRecord(row.body)) return [];
       // The hash binds an answer to the very words of its question, which a recording doesn't keep.
@@ -145,6 +173,10 @@ class Takes {
   /** The input without the date and the place of its run. */
   beginning(input: RunInput): RunInput {
     return { ...input, at: this.#since(input.at), world: { ...input.world, workspace: null } };
+  }
+
+  #placeOf(row: Row): { readonly at: number; readonly nth: number } {
+    return { at: this.#offset(row), nth: this.#nth.get(row) ?? 0 };
   }
 
   #since(at: number): number {

@@ -8,7 +8,7 @@ import type { Json } from "../core/json.ts";
 import { isList, isRecord } from "./cassette-clean.ts";
 
 /** Longest JSON that is simply written again, in characters. */
-const SHORT = 160;
+const SHORT = 120;
 /** How many new entries a list that has grown may have. */
 const MOST_NEW = 8;
 const MARK = /"(?:same|plain)":/;

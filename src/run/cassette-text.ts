@@ -39,7 +39,7 @@ function nameOf(line: object): string {
   return "key" in line && typeof line.key === "string" ? line.key : "end";
 }
 
-const place = { at: z.number(), seq: z.number().int() };
+const place = { at: z.number(), nth: z.number().int() };
 const Failed = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() });
 const Ends = z.union([
   z.object({ ...place, result: z.json() }),

@@ -48,13 +48,13 @@ export interface RecordedEffect {
   readonly at: number;
   readonly input: Json;
   /** What it told meanwhile. */
-  readonly parts: readonly { readonly at: number; readonly seq: number; readonly value: Json }[];
+  readonly parts: readonly { readonly at: number; readonly nth: number; readonly value: Json }[];
   /** How it ended; null: not before the recording did. */
   readonly ends: RecordedEnd | null;
 }
 
-/** How an effect ended. `seq`, the row of the journal, orders what came at the same moment. */
-export type RecordedEnd = { readonly at: number; readonly seq: number } & Ending;
+/** How an effect ended. `nth`: which delivery of the run it was, from 1; it orders what came at the same moment. */
+export type RecordedEnd = { readonly at: number; readonly nth: number } & Ending;
 
 /** What came of an effect. */
 export type Ending = { readonly result: Json } | { readonly error: RecordedError } | { readonly stopped: Stopped };
@@ -74,7 +74,7 @@ export interface RecordedError {
 }
 
 /** A command, or a stretch of time in which nobody had the run open. */
-export type RecordedArrival = { readonly at: number; readonly seq: number } & (
+export type RecordedArrival = { readonly at: number; readonly nth: number } & (
   | { readonly command: Command; readonly key: string }
   | { readonly gapMs: number }
 );

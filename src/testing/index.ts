@@ -36,7 +36,7 @@ export type {
   RecordedTask,
   Stopped,
 } from "../run/cassette.ts";
-export { readCassette, replayCassette } from "./cassette/replay-cassette.ts";
+export { readCassette, replayCassette, updateCassette } from "./cassette/replay-cassette.ts";
 export type { ReplayOptions } from "./cassette/replay-cassette.ts";
 export { driftText } from "./cassette/drift.ts";
 export type { CassetteReport, CassetteTally, Drift, DriftKind } from "./cassette/drift.ts";

@@ -5,6 +5,8 @@ import { createActor } from "xstate";
 import { messageOf, QuatrainError } from "../../core/errors.ts";
 import type { Policy } from "../../core/policy.ts";
 import { systemClock } from "../../host/clocks.ts";
+import type { Row } from "../../host/journal.ts";
+import { memoryJournal } from "../../host/memory-journal.ts";
 import { simulatedHost } from "../../host/simulated.ts";
 import type { SimulatedEnd, SimulatedHost } from "../../host/simulated.ts";
 import { createOrchestrator } from "../../machines/create-orchestrator.ts";
@@ -18,8 +20,11 @@ import type { PriceTable } from "../../model/price-table.ts";
 import type { ToolDeclaration } from "../../protocol/turn.ts";
 import { endOf } from "../../run/cassette.ts";
 import type { Cassette, CassetteEnd } from "../../run/cassette.ts";
+import { cleaner } from "../../run/cassette-clean.ts";
+import { cassetteOf, ownVersion } from "../../run/cassette-record.ts";
 import { parseCassette } from "../../run/cassette-text.ts";
 import { checkWorkers, workersNamed } from "../../run/options.ts";
+import { versionsOf } from "../../run/world.ts";
 import { createToolbox } from "../../tools/toolbox.ts";
 import type { Tool } from "../../tools/port.ts";
 import type { Worker } from "../../workers/define-worker.ts";
@@ -67,11 +72,45 @@ export function readCassette(file: string): Cassette {
  * QuatrainError "BadOption", "StoreCorrupt", "StoreTooNew", or "UnknownWorker" where a recorded worker is neither built in nor given.
  */
 export async function replayCassette(source: string | Cassette, options: ReplayOptions = {}): Promise<CassetteReport> {
-  const cassette = typeof source === "string" ? readCassette(source) : source;
+  return (await play(loaded(source), options)).report;
+}
+
+/**
+ * The cassette as it would be recorded today, with the recorded answers: for drifts that are wanted, such as a better prompt.
+ * Nothing is paid. Rejects as `replayCassette`, and with "BadOption" where something is asked that was never answered: that
+ * takes a new recording.
+ */
+export async function updateCassette(source: string | Cassette, options: ReplayOptions = {}): Promise<Cassette> {
+  const cassette = loaded(source);
+  const { report, rows, machine, input } = await play(cassette, options);
+  const missing = [...report.drifts, ...report.tolerated].filter(({ kind }) => kind === "missing");
+  if (missing.length > 0)
+    throw new QuatrainError(
+      "BadOption",
+      `${missing.map(({ where }) => where).join(", ")}: asked now, and never answered. Record the run anew with --record.`,
+    );
+  const { head } = cassette;
+  const versions = versionsOf(setupOf(cassette, options));
+  const today = { quatrain: ownVersion(), versions, input, policy: options.policy ?? head.policy, ownPrices: head.ownPrices };
+  return cassetteOf(rows, { machine, head: today, clean: cleaner() });
+}
+
+interface Played {
+  readonly report: CassetteReport;
+  readonly rows: readonly Row[];
+  readonly machine: OrchestratorMachine;
+  readonly input: RunInput;
+}
+
+async function play(cassette: Cassette, options: ReplayOptions): Promise<Played> {
   const { effects, end: before } = cassette;
+  const journal = memoryJournal();
   const tape = new Tape(cassette, repriced);
-  const host = simulatedHost({ startAt: START, latency: () => 0, choose: tape.choose, instead: tape.instead });
-  const actor = createActor(machineOf(cassette, options), host.attach({ input: inputOf(cassette, options) }));
+  const host = simulatedHost({ journal, startAt: START, latency: () => 0, choose: tape.choose, instead: tape.instead });
+  const machine = machineOf(cassette, options);
+  const input = inputOf(cassette, options);
+  const actor = createActor(machine, host.attach({ input }));
+  // The end of the host tells what broke.
   actor.subscribe({ error: () => undefined });
   actor.start();
   sendArrivals(cassette, host);
@@ -88,7 +127,7 @@ export async function replayCassette(source: string | Cassette, options: ReplayO
   const { mode = "strict", ignore = [] } = options;
   const passes = ({ kind }: Drift): boolean => TOLERATED[mode].includes(kind) || ignore.includes(kind);
   const drifts = found.filter((one) => !passes(one));
-  return {
+  const report: CassetteReport = {
     ok: drifts.length === 0,
     drifts,
     tolerated: found.filter(passes),
@@ -96,18 +135,26 @@ export async function replayCassette(source: string | Cassette, options: ReplayO
     recorded: tallyOf(before),
     replayed: tallyOf(now),
   };
+  return { report, rows: journal.read(), machine, input };
 }
 
-function machineOf({ head }: Cassette, options: ReplayOptions): OrchestratorMachine {
+const loaded = (source: string | Cassette): Cassette => (typeof source === "string" ? readCassette(source) : source);
+
+/** What today's machines are made of. */
+function setupOf({ head }: Cassette, { workers, tools = [], policy = head.policy ?? undefined }: ReplayOptions) {
+  const { maxTasks } = head.input.options;
+  const checked = checkWorkers(workers ?? workersNamed(head.input.world.workers), tools);
+  return { workers: checked, maxTasks, ...(policy ? { policy } : {}) };
+}
+
+function machineOf(cassette: Cassette, options: ReplayOptions): OrchestratorMachine {
   const { tools: extra = [], machine = createOrchestrator } = options;
-  const { maxTasks, permissions } = head.input.options;
-  const workers = checkWorkers(options.workers ?? workersNamed(head.input.world.workers), extra);
+  const { permissions } = cassette.head.input.options;
   const toolbox = createToolbox({ extra, permissions });
   const tools = toolbox
     .specs(toolbox.names)
     .map(({ name, description, inputSchema }): ToolDeclaration => ({ name, description, inputSchema }));
-  const policy = options.policy ?? head.policy;
-  return machine({ workers, ports: { actors: inertActors(), tools }, maxTasks, ...(policy ? { policy } : {}) });
+  return machine({ ...setupOf(cassette, options), ports: { actors: inertActors(), tools } });
 }
 
 function inputOf({ head }: Cassette, { models, prices = [] }: ReplayOptions): RunInput {

@@ -25,7 +25,7 @@ export class Tape {
   readonly asked: Asked[] = [];
   readonly #byId: ReadonlyMap<string, RecordedEffect>;
   readonly #byKey = new Map<string, RecordedEffect | null>();
-  readonly #seqs = new Map<string, number[]>();
+  readonly #nths = new Map<string, number[]>();
   readonly #used = new Set<RecordedEffect>();
   readonly #retold: Retold;
 
@@ -36,9 +36,9 @@ export class Tape {
       const name = `${one.effect} ${one.key}`;
       // Only where the key alone tells which is meant.
       this.#byKey.set(name, this.#byKey.has(name) ? null : one);
-      this.#seqs.set(`${one.path}:${one.key}`, [...one.parts.map(({ seq }) => seq), ...(one.ends ? [one.ends.seq] : [])]);
+      this.#nths.set(`${one.path}:${one.key}`, [...one.parts.map(({ nth }) => nth), ...(one.ends ? [one.ends.nth] : [])]);
     }
-    for (const one of arrivals) if ("command" in one) this.#seqs.set(one.key, [one.seq]);
+    for (const one of arrivals) if ("command" in one) this.#nths.set(one.key, [one.nth]);
   }
 
   /** What was recorded and not asked for. */
@@ -62,9 +62,9 @@ export class Tape {
 
   /** Picks what was delivered first of what is due; what was not recorded comes last. */
   readonly choose = (options: readonly Deliverable[]): number => {
-    const seqs = options.map(({ id }) => this.#seqs.get(id)?.[0] ?? Number.POSITIVE_INFINITY);
-    const at = Math.max(0, seqs.indexOf(Math.min(...seqs)));
-    this.#seqs.get(options[at]?.id ?? "")?.shift();
+    const nths = options.map(({ id }) => this.#nths.get(id)?.[0] ?? Number.POSITIVE_INFINITY);
+    const at = Math.max(0, nths.indexOf(Math.min(...nths)));
+    this.#nths.get(options[at]?.id ?? "")?.shift();
     return at;
   };
 
