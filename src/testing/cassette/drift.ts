@@ -1,4 +1,5 @@
 // What a replay of a cassette can find: kinds of drift, and the text that tells them.
+import { plainText } from "../../core/text.ts";
 import type { Outcome } from "../../protocol/run-event.ts";
 import type { RunOutput } from "../../machines/run-events.ts";
 
@@ -52,11 +53,13 @@ export function driftText({ drifts, recorded, replayed }: CassetteReport): strin
   if (drifts.length === 0) return "";
   const tally = ({ outcome, turns, usd }: CassetteTally): string => `${outcome ?? "unfinished"}, ${turns} turns, $${usd.toFixed(4)}`;
   const more = drifts.length - MOST_TOLD;
-  return [
+  const text = [
     `${drifts.length === 1 ? "1 drift" : `${drifts.length} drifts`}; recorded: ${tally(recorded)}; now: ${tally(replayed)}`,
     ...drifts.slice(0, MOST_TOLD).map(told),
     ...(more > 0 ? [`… and ${more} more`] : []),
   ].join("\n");
+  // Models and files wrote what is shown.
+  return plainText(text);
 }
 
 function told({ kind, where, message, also }: Drift): string {
