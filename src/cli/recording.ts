@@ -40,7 +40,10 @@ export function openRecording(name: string, { file, force, io }: RecordingPlace)
   const target = path.resolve(io.directory, file);
   if (file === "") throw new QuatrainError("BadOption", `${name} is ""; name a file, such as run.cassette.`);
   if (existsSync(target) && (!force || statSync(target).isDirectory()))
-    throw new QuatrainError("BadOption", `${name} ${file}: the file is there already; name another, or overwrite it with --force.`);
+    throw new QuatrainError(
+      "BadOption",
+      `${name} ${file}: the file is there already; name another, or overwrite it with --force.`,
+    );
   if (!existsSync(path.dirname(target)))
     throw new QuatrainError("BadOption", `${name} ${file}: its folder is not there; make it first.`);
   return {

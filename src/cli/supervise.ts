@@ -72,7 +72,8 @@ async function keepCassette(run: string, { recording, place, kind, io }: Watchin
   try {
     const bytes = await recording.write(run, place.store);
     const size = `${countText(bytes)} bytes`;
-    if (kind !== "json") printer.line(`Cassette: ${recording.file} (${size}). Play it without a key: quatrain replay ${recording.file}`);
+    if (kind !== "json")
+      printer.line(`Cassette: ${recording.file} (${size}). Play it without a key: quatrain replay ${recording.file}`);
     return true;
   } catch (error) {
     if (kind !== "json") io.stderr.write(`quatrain: no cassette was written: ${messageOf(error)}\n`);

@@ -65,10 +65,7 @@ export interface CassetteSources {
 }
 
 /** The cassette of a journal's rows. Rejects where they don't fit the machine. */
-export async function cassetteOf(
-  rows: readonly Row[],
-  { machine, versions, head, clean }: CassetteSources,
-): Promise<Cassette> {
+export async function cassetteOf(rows: readonly Row[], { machine, versions, head, clean }: CassetteSources): Promise<Cassette> {
   const takes = new Takes(rows);
   const machines = { orchestrator: machine };
   const { peeked, fault } = await replay(rows, { machines, started: (effect, seq) => takes.start(effect, seq) }, versions);

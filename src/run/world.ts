@@ -102,7 +102,11 @@ export function createWorld(options: WorldOptions): World {
 }
 
 /** The versions of today that a journal is bound to: of the machines, the prompts and the events, and what of the rest is one's own. */
-export function versionsOf({ workers, policy, maxTasks }: Pick<WorldOptions, "workers" | "policy" | "maxTasks">): World["versions"] {
+export function versionsOf({
+  workers,
+  policy,
+  maxTasks,
+}: Pick<WorldOptions, "workers" | "policy" | "maxTasks">): World["versions"] {
   const prompts = [routerPrompt, plannerPrompt, workerPrompt, splitPrompt, rewordPrompt, synthesizerPrompt]
     .map(({ version }) => version)
     .join(" ");

@@ -34,7 +34,19 @@ describe("secrets in a text", () => {
   });
 
   it("keep their length, and are hidden once for all", () => {
-    const piece = fc.constantFrom(secret, "API_KEY=", '"token":"', '"', "=", "\n", "Bearer abcdefgh1", "x://u:", "@h", String.raw`\"`, "a");
+    const piece = fc.constantFrom(
+      secret,
+      "API_KEY=",
+      '"token":"',
+      '"',
+      "=",
+      "\n",
+      "Bearer abcdefgh1",
+      "x://u:",
+      "@h",
+      String.raw`\"`,
+      "a",
+    );
     fc.assert(
       fc.property(fc.array(fc.oneof(piece, fc.string())), (pieces) => {
         const text = pieces.join("");

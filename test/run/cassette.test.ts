@@ -1,34 +1,48 @@
 // Recording: what a cassette holds and what it never holds.
 import path from "node:path";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { createActor } from "xstate";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Json } from "../../src/core/json.ts";
+import { memoryHost } from "../../src/host/memory.ts";
+import { memoryJournal } from "../../src/host/memory-journal.ts";
 import { Repeats } from "../../src/run/cassette-repeats.ts";
 import { recordCassette } from "../../src/run/cassette-record.ts";
 import { cassetteText, parseCassette } from "../../src/run/cassette-text.ts";
 import { orchestrate } from "../../src/run/orchestrate.ts";
 import { openRun } from "../../src/run/open-run.ts";
+import { prepareRun } from "../../src/run/prepare.ts";
 import { driftText } from "../../src/testing/cassette/drift.ts";
 import { replayCassette } from "../../src/testing/cassette/replay-cassette.ts";
 import { defineWorker } from "../../src/workers/define-worker.ts";
 import { deferred, echo, eventOf, fixedModel, folder, kept, tables, threeTasks } from "./helpers.ts";
 
+const choosingEcho = fixedModel({ "*": { json: { mode: "direct", worker: "echo", reason: "r" } } });
 const codeOf = (code: string) => expect.objectContaining({ code }) as unknown;
 const storeOf = (workspace: string) => ({ store: path.join(workspace, ".quatrain") });
 
-async function threeTasksRun(): Promise<{ readonly id: string; readonly workspace: string }> {
-  const workspace = await folder();
-  const run = kept(orchestrate("do three things", { workspace, model: fixedModel(threeTasks) }));
+/** One run for all tests that only read it. */
+const recorded = { id: "", workspace: "", clean: async (): Promise<void> => undefined };
+
+beforeAll(async () => {
+  recorded.workspace = await folder((clean) => Object.assign(recorded, { clean }));
+  const run = orchestrate("do three things", { workspace: recorded.workspace, model: fixedModel(threeTasks) });
   expect(await run.result).toMatchObject({ outcome: "complete" });
-  return { id: run.id, workspace };
-}
+  recorded.id = run.id;
+});
+afterAll(() => recorded.clean());
+
+const threeTasksCassette = () => recordCassette(recorded.id, storeOf(recorded.workspace));
 
 describe("a recorded run", () => {
   it("is made of its journal: what it was begun with, each effect with input and result, and how it ended", async () => {
-    const { id, workspace } = await threeTasksRun();
-    const { head, effects, arrivals, end } = await recordCassette(id, storeOf(workspace));
-    expect(head).toMatchObject({ policy: null, ownPrices: [], input: { request: "do three things", world: { workspace: null } } });
+    const { head, effects, arrivals, end } = await threeTasksCassette();
+    expect(head).toMatchObject({
+      policy: null,
+      ownPrices: [],
+      input: { request: "do three things", world: { workspace: null } },
+    });
     expect(arrivals).toEqual([]);
     expect(end).toMatchObject({ outcome: "complete", answer: "All done.", usd: expect.any(Number) as number, turns: 10 });
     expect(end.plan?.tasks.map(({ label }) => label)).toEqual(["a", "b", "c"]);
@@ -44,8 +58,7 @@ describe("a recorded run", () => {
   });
 
   it("replays as it was, from its text, without a model, a workspace or a key", async () => {
-    const { id, workspace } = await threeTasksRun();
-    const text = cassetteText(await recordCassette(id, storeOf(workspace)));
+    const text = cassetteText(await threeTasksCassette());
     expect(cassetteText(parseCassette(text))).toBe(text);
     const report = await replayCassette(parseCassette(text));
     expect(driftText(report)).toBe("");
@@ -54,20 +67,21 @@ describe("a recorded run", () => {
   });
 
   it("recorded twice gives the same text, in which there is no place of this machine, no date and no id of the run", async () => {
-    const { id, workspace } = await threeTasksRun();
-    const [text, again] = [
-      cassetteText(await recordCassette(id, storeOf(workspace))),
-      cassetteText(await recordCassette(id, storeOf(workspace))),
-    ];
+    const [text, again] = [cassetteText(await threeTasksCassette()), cassetteText(await threeTasksCassette())];
     expect(again).toBe(text);
-    expect(text).not.toContain(workspace);
-    expect(text).not.toContain(id);
+    expect(text).not.toContain(recorded.workspace);
+    expect(text).not.toContain(recorded.id);
     expect(text).not.toMatch(/\b1[5-9]\d{11}\b/);
   });
 
   it("holds no secret, whatever text it stood in, and replays all the same", async () => {
     const workspace = await folder();
-    const planted = { known: "value-from-a-vault", key: `sk-${"ant"}-${"x".repeat(20)}`, env: "hunter2-hunter2", field: "open-sesame" };
+    const planted = {
+      known: "value-from-a-vault",
+      key: `sk-${"ant"}-${"x".repeat(20)}`,
+      env: "hunter2-hunter2",
+      field: "open-sesame",
+    };
     const env = `DB_PASSWORD=${planted.env}\nVAULT=${planted.known}\n`;
     const told = defineWorker({
       name: "leaky",
@@ -154,20 +168,28 @@ describe("a recorded run", () => {
   });
 
   it("can be made of the rows of any journal; of what is no run it says so", async () => {
+    const journal = memoryJournal();
+    const { world, input } = prepareRun("echo", { workers: [echo], model: choosingEcho });
+    const host = memoryHost({ journal });
+    createActor(world.machines.orchestrator, host.attach({ input })).start();
+    await host.settled();
+    const cassette = await recordCassette(journal.read(), { workers: [echo] });
+    expect(cassette.end).toMatchObject({ outcome: "complete" });
+    expect(driftText(await replayCassette(cassette, { workers: [echo] }))).toBe("");
     await expect(recordCassette([])).rejects.toThrow(codeOf("BadOption"));
     await expect(recordCassette("r-nobody", storeOf(await folder()))).rejects.toThrow(codeOf("UnknownRun"));
   });
 
   it("needs the workers and the policy that the run had", async () => {
     const workspace = await folder();
-    const run = kept(
-      orchestrate("echo", { workspace, workers: [echo], model: fixedModel({ "*": { json: { mode: "direct", worker: "echo", reason: "r" } } }) }),
-    );
+    const run = kept(orchestrate("echo", { workspace, workers: [echo], model: choosingEcho }));
     await run.result;
     const store = storeOf(workspace);
     await expect(recordCassette(run.id, store)).rejects.toThrow(codeOf("UnknownWorker"));
     await expect(recordCassette(run.id, { ...store, workers: [tables] })).rejects.toThrow(codeOf("BadOption"));
-    await expect(recordCassette(run.id, { ...store, workers: [echo], policy: { attempts: 5 } })).rejects.toThrow(codeOf("BadOption"));
+    await expect(recordCassette(run.id, { ...store, workers: [echo], policy: { attempts: 5 } })).rejects.toThrow(
+      codeOf("BadOption"),
+    );
     expect((await recordCassette(run.id, { ...store, workers: [echo] })).end.outcome).toBe("complete");
   });
 });
@@ -176,7 +198,14 @@ describe("what is said again", () => {
   it("comes back as it was, whatever it looks like, and is written once", () => {
     const long = "a text that is far too long to be written more than once in a recording ".repeat(3);
     const value = fc.json({ maxDepth: 4 }).map((text) => JSON.parse(text) as Json);
-    const odd = fc.constantFrom<Json>({ same: "end" }, { same: long }, { plain: [long] }, [long, long], { a: { same: "x", more: [] } }, long);
+    const odd = fc.constantFrom<Json>(
+      { same: "end" },
+      { same: long },
+      { plain: [long] },
+      [long, long],
+      { a: { same: "x", more: [] } },
+      long,
+    );
     const some = fc.array(fc.oneof(value, odd), { maxLength: 6 });
     fc.assert(
       fc.property(some, some, (first, more) => {
@@ -208,13 +237,16 @@ describe("a text that is no cassette", () => {
   });
 
   it("names the line that is damaged, cut off, or refers to nothing", async () => {
-    const { id, workspace } = await threeTasksRun();
-    const lines = cassetteText(await recordCassette(id, storeOf(workspace))).trimEnd().split("\n");
+    const lines = cassetteText(await threeTasksCassette())
+      .trimEnd()
+      .split("\n");
     const damaged = (at: number, line: string): string => lines.with(at, line).join("\n");
     expect(() => parseCassette(damaged(2, "{"))).toThrow("Line 3");
     expect(() => parseCassette(damaged(2, '{"effect":"x"}'))).toThrow("Line 3");
     expect(() => parseCassette(lines.slice(0, -1).join("\n"))).toThrow(`Line ${lines.length - 1}`);
     const turn = lines.findIndex((line) => line.includes('{"same":"plan/turn/1.0'));
-    expect(() => parseCassette(damaged(turn, (lines[turn] ?? "").replace('"plan/turn/1.0', '"plan/turn/9.0')))).toThrow(`Line ${turn + 1}`);
+    expect(() => parseCassette(damaged(turn, (lines[turn] ?? "").replace('"plan/turn/1.0', '"plan/turn/9.0')))).toThrow(
+      `Line ${turn + 1}`,
+    );
   });
 });

@@ -50,4 +50,3 @@ function print(
   const line = JSON.stringify({ type: "replay", schema: 1, ok, updated, drifts, tolerated, recorded, replayed });
   io.stdout.write(json === true ? `${line}\n` : `${lines.filter((one) => one !== "").join("\n")}\n`);
 }
-

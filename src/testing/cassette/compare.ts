@@ -91,8 +91,15 @@ const SAME_USD = 1e-9;
 function costDrift(before: CassetteEnd, now: CassetteEnd): readonly Drift[] {
   // Another number of turns is told by what is missing or unused.
   if (before.turns !== now.turns || Math.abs(before.usd - now.usd) <= SAME_USD) return [];
-  const percent = before.usd === 0 ? "" : ` (${now.usd > before.usd ? "+" : ""}${(100 * (now.usd / before.usd - 1)).toFixed(1)} %)`;
-  return [drift("cost", "run", `  the same ${now.turns} turns cost $${now.usd.toFixed(6)}, recorded $${before.usd.toFixed(6)}${percent}`)];
+  const percent =
+    before.usd === 0 ? "" : ` (${now.usd > before.usd ? "+" : ""}${(100 * (now.usd / before.usd - 1)).toFixed(1)} %)`;
+  return [
+    drift(
+      "cost",
+      "run",
+      `  the same ${now.turns} turns cost $${now.usd.toFixed(6)}, recorded $${before.usd.toFixed(6)}${percent}`,
+    ),
+  ];
 }
 
 function resultDrifts(before: CassetteEnd, now: CassetteEnd, why: string | null): readonly Drift[] {

@@ -51,7 +51,8 @@ const MOST_TOLD = 20;
 /** The drifts of a report as text, the likeliest causes first; "" when there is none. */
 export function driftText({ drifts, recorded, replayed }: CassetteReport): string {
   if (drifts.length === 0) return "";
-  const tally = ({ outcome, turns, usd }: CassetteTally): string => `${outcome ?? "unfinished"}, ${turns} turns, $${usd.toFixed(4)}`;
+  const tally = ({ outcome, turns, usd }: CassetteTally): string =>
+    `${outcome ?? "unfinished"}, ${turns} turns, $${usd.toFixed(4)}`;
   const more = drifts.length - MOST_TOLD;
   const text = [
     `${drifts.length === 1 ? "1 drift" : `${drifts.length} drifts`}; recorded: ${tally(recorded)}; now: ${tally(replayed)}`,
@@ -63,7 +64,8 @@ export function driftText({ drifts, recorded, replayed }: CassetteReport): strin
 }
 
 function told({ kind, where, message, also }: Drift): string {
-  const others = also.length === 0 ? "" : ` (also ${also.slice(0, 3).join(", ")}${also.length > 3 ? ` and ${also.length - 3} more` : ""})`;
+  const others =
+    also.length === 0 ? "" : ` (also ${also.slice(0, 3).join(", ")}${also.length > 3 ? ` and ${also.length - 3} more` : ""})`;
   return `${kind} ${where}${others}\n${message}`;
 }
 

@@ -46,7 +46,7 @@ export function repriced({ effect, input, recorded }: Asked, result: Json): Json
 }
 
 function priceIn(input: Json): ModelChoice["price"] {
-  const request = (input as unknown as { readonly request?: { readonly parameters?: { readonly choice?: ModelChoice } } }).request;
+  const request = (input as unknown as { readonly request?: { readonly parameters?: { readonly choice?: ModelChoice } } })
+    .request;
   return request?.parameters?.choice?.price ?? null;
 }
-
