@@ -16,7 +16,7 @@ const ASSIGNMENT =
 /** A field of JSON inside a text, perhaps escaped once. */
 const FIELD = /((\\?")([A-Za-z][\w.-]*)\2\s*:\s*\2)((?:(?!\2)(?:\\.|[^\\\n]))+)(?=\2)/g;
 /** The password in an address. */
-const ADDRESS = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]+:)([^\s/@]+)(?=@)/gi;
+const ADDRESS = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']+:)([^\s/@"']+)(?=@)/gi;
 
 /** True for names of fields and headers that hold secrets, such as `apiKey`, `x-api-key`, `authorization`. */
 export const isSecretField = (name: string): boolean => SECRET_FIELD.test(name) || CAMEL_FIELD.test(name);
@@ -32,7 +32,7 @@ export function secretsIn(environment: Readonly<Record<string, string | undefine
  */
 export function secretHider(secrets: readonly string[], hide: (secret: string) => string): (text: string) => string {
   const known = writingsOf(secrets.filter((secret) => secret.length >= SHORTEST_SECRET));
-  return (text) =>
+  const once = (text: string): string =>
     known
       .reduce((rest, secret) => rest.replaceAll(secret, () => hide(secret)), text)
       .replaceAll(SHAPE, hide)
@@ -41,7 +41,19 @@ export function secretHider(secrets: readonly string[], hide: (secret: string) =
       .replaceAll(FIELD, (...[whole, before, , name, value]: string[]) =>
         isSecretField(name ?? "") ? (before ?? "") + hide(value ?? "") : (whole ?? ""),
       );
+  return (text) => {
+    let hidden = text;
+    // What was hidden may show the shape of something around it. Nearly always the first round is the last.
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const before = hidden;
+      hidden = once(before);
+      if (hidden === before) break;
+    }
+    return hidden;
+  };
 }
+
+const MOST_ROUNDS = 8;
 
 /** Secrets as they may stand in a text: themselves, and escaped inside JSON; longer ones first, so that no tail stays. */
 function writingsOf(secrets: readonly string[]): readonly string[] {

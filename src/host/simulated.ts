@@ -10,7 +10,7 @@ import { putCommand, RunHost } from "./host.ts";
 import type { Journal } from "./journal.ts";
 import { memoryJournal } from "./memory-journal.ts";
 import { placed } from "./entry.ts";
-import type { StartedEffect } from "./entry.ts";
+import type { Job, StartedEffect } from "./entry.ts";
 import type { Command, EffectContext, Host, HostEnd, SendOptions } from "./port.ts";
 import { Runtime } from "./runtime.ts";
 import { type Deliverable, Pool, type SimulatedEffect } from "./pool.ts";
@@ -200,10 +200,13 @@ class Simulation extends RunHost implements SimulatedHost {
 /** An effect with another work. */
 function replaced(effect: StartedEffect, work: ReturnType<NonNullable<SimulatedHostOptions["instead"]>>): StartedEffect {
   if (work === undefined) return effect;
-  const { inputFault, outputFault } = effect.job;
-  if (work !== "never") return { ...effect, gated: false, job: { perform: work, inputFault, outputFault } };
-  const job = { perform: () => null, enter: () => undefined, inputFault, outputFault };
-  return { ...effect, gated: false, job };
+  const { job } = effect;
+  const rules: Pick<Job, "inputFault" | "outputFault"> = {
+    inputFault: () => job.inputFault(),
+    outputFault: (value) => job.outputFault(value),
+  };
+  const other: Job = work === "never" ? { ...rules, perform: () => null, enter: () => undefined } : { ...rules, perform: work };
+  return { ...effect, gated: false, job: other };
 }
 
 function lastAt(journal: Journal): number {

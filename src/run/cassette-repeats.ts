@@ -54,7 +54,7 @@ export class Repeats {
   }
 
   #referred(mark: { readonly [name: string]: Json }, place: string): Json | undefined {
-    const before = this.#values.get(String(mark["same"]));
+    const before = typeof mark["same"] === "string" ? this.#values.get(mark["same"]) : undefined;
     const { more } = mark;
     if (more === undefined || before === undefined) return before;
     if (!isList(before) || !isList(more)) return undefined;

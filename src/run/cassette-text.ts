@@ -104,8 +104,9 @@ export function parseCassette(text: string): Cassette {
   const arrivals: RecordedArrival[] = [];
   for (const [at, line] of lines.slice(1, -1).entries()) {
     if (line === undefined) throw broken(at + 2, "is no JSON, or names a place that no line before it has");
-    if (check(z.union([Effect, Arrival]), line, at + 2) && "effect" in line) effects.push(line as RecordedEffect);
-    else arrivals.push(line as RecordedArrival);
+    if (isRecord(line) && "effect" in line) {
+      if (check(Effect, line, at + 2)) effects.push(line);
+    } else if (check(Arrival, line, at + 2)) arrivals.push(line);
   }
   const last = lines.at(-1);
   if (!check(End, last, lines.length)) throw broken(lines.length, "does not end the cassette");

@@ -78,7 +78,7 @@ describe("a recorded run", () => {
     const workspace = await folder();
     const planted = {
       known: "value-from-a-vault",
-      key: `sk-${"ant"}-${"x".repeat(20)}`,
+      key: ["sk", "ant", "x".repeat(20)].join("-"),
       env: "hunter2-hunter2",
       field: "open-sesame",
     };

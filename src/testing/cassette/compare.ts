@@ -23,7 +23,8 @@ const FENCE = /\bpart-[a-z0-9]{22}\b/g;
  */
 function comparable(input: Json, startedAt: number): Json {
   if (!isRecord(input)) return input;
-  if (typeof input["dueAt"] === "number") return { ...input, dueAt: input["dueAt"] - startedAt };
+  if (typeof input["dueAt"] === "number" && Number.isFinite(input["dueAt"]))
+    return { ...input, dueAt: input["dueAt"] - startedAt };
   const { request } = input;
   if (!isRecord(request) || !isRecord(request["parameters"]) || !isRecord(request["parameters"]["choice"])) return input;
   const { parameters } = request;
@@ -41,12 +42,12 @@ function fenceless(value: Json): Json {
 export function inputDrifts(asked: readonly Asked[], startedAt: number): readonly Drift[] {
   const clean = cleaner();
   return asked.flatMap(({ effect, key, input, recorded }): readonly Drift[] => {
-    const now = comparable(copyOf(input), startedAt);
-    if (!recorded) return [drift("missing", key, `  ${effect} has no recorded answer. It is asked: ${summaryOf(clean(now))}`)];
-    const before = comparable(recorded.input, 0);
-    // Usually nothing differs, and nothing has to be cleaned to see that.
-    if (differences(before, now, 1).length === 0) return [];
-    const found = differences(fenceless(before), fenceless(clean(now)), MOST_OF_ONE);
+    const before = recorded && comparable(recorded.input, 0);
+    // Usually nothing differs, and nothing has to be copied or cleaned to see that. Inputs of effects are JSON.
+    if (before && differences(before, comparable(input as unknown as Json, startedAt), 1).length === 0) return [];
+    const now = clean(comparable(copyOf(input), startedAt));
+    if (!before) return [drift("missing", key, `  ${effect} has no recorded answer. It is asked: ${summaryOf(now)}`)];
+    const found = differences(fenceless(before), fenceless(now), MOST_OF_ONE);
     return found.map((one) => drift(effect === "modelTurn" ? "prompt" : "input", key, diffText(one)));
   });
 }
@@ -76,12 +77,13 @@ export function orderDrift(effects: readonly RecordedEffect[], asked: readonly A
 
 /** How the ends of both runs differ: plan, cost and all else. `why`: what keeps the replayed run from its end. */
 export function endDrifts(before: CassetteEnd, now: CassetteEnd, why: string | null): readonly Drift[] {
-  const [was, is] = [copyOf(before) as unknown as CassetteEnd, cleaner()(copyOf(now)) as unknown as CassetteEnd];
-  return [...planDrifts(was.plan, is.plan), ...costDrift(was, is), ...resultDrifts(was, is, why)];
+  // Both are JSON.
+  const is = cleaner()(copyOf(now)) as unknown as CassetteEnd;
+  return [...planDrifts(before.plan, is.plan), ...costDrift(before, is), ...resultDrifts(before, is, why)];
 }
 
 function planDrifts(before: CassetteEnd["plan"], now: CassetteEnd["plan"]): readonly Drift[] {
-  const found = differences(before as unknown as Json, now as unknown as Json, MOST_OF_ONE);
+  const found = differences(copyOf(before), copyOf(now), MOST_OF_ONE);
   return found.map((one) => drift("plan", "run", diffText({ ...one, path: one.path || "plan" })));
 }
 

@@ -12,16 +12,19 @@ export interface Difference {
 }
 
 /** The places where two values differ, in order, `most` at most. What is missing counts as null where the other is null. */
-export function differences(before: Json | undefined, now: Json | undefined, most: number, path = ""): readonly Difference[] {
-  if (before === now || most < 1) return [];
-  const pairs = pairsOf(before, now);
-  if (!pairs) return stableStringify(before ?? null) === stableStringify(now ?? null) ? [] : [{ path, before, now }];
+export function differences(before: Json | undefined, now: Json | undefined, most: number): readonly Difference[] {
   const found: Difference[] = [];
-  for (const [step, one, other] of pairs) {
-    found.push(...differences(one, other, most - found.length, path === "" ? step.replace(/^\./, "") : path + step));
-    if (found.length >= most) break;
-  }
+  collect({ path: "", before, now }, found, most);
   return found;
+}
+
+function collect({ path, before, now }: Difference, found: Difference[], most: number): void {
+  if (before === now || found.length >= most) return;
+  const pairs = pairsOf(before, now);
+  if (pairs)
+    for (const [step, one, other] of pairs)
+      collect({ path: path === "" ? step.replace(/^\./, "") : path + step, before: one, now: other }, found, most);
+  else if (stableStringify(before ?? null) !== stableStringify(now ?? null)) found.push({ path, before, now });
 }
 
 type Pair = readonly [step: string, before: Json | undefined, now: Json | undefined];

@@ -71,11 +71,11 @@ export class Tape {
   #play(
     asked: Asked,
     { recorded, ends }: { readonly recorded: RecordedEffect; readonly ends: RecordedEnd },
-    { clock, part }: EffectContext,
+    context: EffectContext,
   ): Promise<Json> {
-    for (const { at, value } of recorded.parts) clock.setTimeout(() => part(value), at - recorded.at);
+    for (const { at, value } of recorded.parts) context.clock.setTimeout(() => context.part(value), at - recorded.at);
     return new Promise((resolve, reject) => {
-      clock.setTimeout(() => {
+      context.clock.setTimeout(() => {
         const error = errorIn(ends);
         if (error) reject(Object.assign(new Error(error.message), error));
         else resolve(this.#retold(asked, valueIn(ends)));

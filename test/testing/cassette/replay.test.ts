@@ -78,8 +78,10 @@ describe("a drift", () => {
         : worker,
     );
     const everywhere = await drifts(bookshelf, { workers });
-    const [first] = everywhere.filter(({ kind }) => kind === "prompt");
-    expect(first).toMatchObject({ where: "t4#1/turn/1.0", also: ["t4#1/turn/2.0", "t4#1/turn/3.0", "t4#1/turn/4.0"] });
+    expect(everywhere.find(({ kind }) => kind === "prompt")).toMatchObject({
+      where: "t4#1/turn/1.0",
+      also: ["t4#1/turn/2.0", "t4#1/turn/3.0", "t4#1/turn/4.0"],
+    });
   });
 
   it("of a prompt passes leniently, and is told all the same; what has no answer does not", async () => {
