@@ -122,7 +122,7 @@ function ownPricesOf({ models, at }: RunInput): readonly string[] {
 }
 
 /** Rows that bring something to the tree; timers of machines go off by themselves. */
-const DELIVERED: ReadonlySet<Row["kind"]> = new Set(["part", "result", "error", "cancelled", "command", "gap"]);
+export const DELIVERED: ReadonlySet<Row["kind"]> = new Set(["part", "result", "error", "cancelled", "command", "gap"]);
 
 type Draft = { -readonly [Field in keyof RecordedEffect]: RecordedEffect[Field] } & { parts: RecordedEffect["parts"][number][] };
 

@@ -7,6 +7,7 @@ import type { Policy } from "../../core/policy.ts";
 import { systemClock } from "../../host/clocks.ts";
 import type { Row } from "../../host/journal.ts";
 import { memoryJournal } from "../../host/memory-journal.ts";
+import type { CrashPoint } from "../../host/crash.ts";
 import { simulatedHost } from "../../host/simulated.ts";
 import type { SimulatedEnd, SimulatedHost } from "../../host/simulated.ts";
 import { createOrchestrator } from "../../machines/create-orchestrator.ts";
@@ -21,7 +22,7 @@ import type { ToolDeclaration } from "../../protocol/turn.ts";
 import { endOf } from "../../run/cassette.ts";
 import type { Cassette, CassetteEnd } from "../../run/cassette.ts";
 import { cleaner } from "../../run/cassette-clean.ts";
-import { cassetteOf, ownVersion } from "../../run/cassette-record.ts";
+import { cassetteOf, DELIVERED, ownVersion } from "../../run/cassette-record.ts";
 import { parseCassette } from "../../run/cassette-text.ts";
 import { checkWorkers, workersNamed } from "../../run/options.ts";
 import { versionsOf } from "../../run/world.ts";
@@ -106,7 +107,9 @@ async function play(cassette: Cassette, options: ReplayOptions): Promise<Played>
   const { effects, end: before } = cassette;
   const journal = memoryJournal();
   const tape = new Tape(cassette, repriced);
-  const host = simulatedHost({ journal, startAt: START, latency: () => 0, choose: tape.choose, instead: tape.instead });
+  const { choose, instead } = tape;
+  const crash = before.outcome === null ? cutAfter(deliveriesIn(cassette)) : undefined;
+  const host = simulatedHost({ journal, startAt: START, latency: () => 0, choose, instead, ...(crash && { crash }) });
   const machine = machineOf(cassette, options);
   const input = inputOf(cassette, options);
   const actor = createActor(machine, host.attach({ input }));
@@ -137,6 +140,20 @@ async function play(cassette: Cassette, options: ReplayOptions): Promise<Played>
   };
   return { report, rows: journal.read(), machine, input };
 }
+
+/** Ends a replay where a recording that was cut off ends: what closes after that was never seen. */
+function cutAfter(deliveries: number): (point: CrashPoint) => boolean {
+  let left = deliveries;
+  return ({ when, rows }) => {
+    const count = rows.filter(({ kind }) => DELIVERED.has(kind)).length;
+    if (when === "before" && count > left) return true;
+    if (when === "after") left -= count;
+    return false;
+  };
+}
+
+const deliveriesIn = ({ effects, arrivals }: Cassette): number =>
+  effects.reduce((sum, { parts, ends }) => sum + parts.length + (ends ? 1 : 0), arrivals.length);
 
 const loaded = (source: string | Cassette): Cassette => (typeof source === "string" ? readCassette(source) : source);
 
