@@ -58,11 +58,14 @@ describe("recorded random runs", () => {
   });
 
   // Seeds 3 and 6 end at once.
-  it.each(cases.filter(({ seed }) => seed !== 3 && seed !== 6).slice(0, 4))("do so when they were cut off, and when they were taken up again (seed $seed)", async (one) => {
-    const journal = memoryJournal();
-    const crashed = await stage.play(one, { journal, crash: ({ when, append }) => when === "after" && append === 3 });
-    expect(crashed.end.kind).toBe("crashed");
-    await expectSame(crashed.rows, false);
-    await expectSame((await stage.play(one, { journal })).rows);
-  });
+  it.each(cases.filter(({ seed }) => seed !== 3 && seed !== 6).slice(0, 4))(
+    "do so when they were cut off, and when they were taken up again (seed $seed)",
+    async (one) => {
+      const journal = memoryJournal();
+      const crashed = await stage.play(one, { journal, crash: ({ when, append }) => when === "after" && append === 3 });
+      expect(crashed.end.kind).toBe("crashed");
+      await expectSame(crashed.rows, false);
+      await expectSame((await stage.play(one, { journal })).rows);
+    },
+  );
 });
