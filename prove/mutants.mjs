@@ -15,6 +15,7 @@ const LONGEST_MS = 300_000;
 const simulation = ["simulation.mjs", "--quick", "--runs", "200"];
 const crash = ["crash.mjs", "--quick", "--cases", "4"];
 const kill = ["kill.mjs", "--quick"];
+const exploration = ["exploration.mjs", "--quick", "--tasks", "2"];
 /** Two processes, one run: the damage is not what these are about. */
 const owners = ["journal.mjs", "--quick", "--stride", "100000", "--resumes", "1", "--processes", "2", "--rounds", "1"];
 
@@ -69,7 +70,7 @@ const mutants = [
     file: "machines/run-state.js",
     text: `return state?.status === "running" && state.attempts === named?.attempt ? named : undefined;`,
     instead: "return named;",
-    proofs: [simulation],
+    proofs: [simulation, exploration],
   },
   {
     name: "perform during replay",

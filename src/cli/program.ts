@@ -56,6 +56,8 @@ function buildProgram(io: Io, keep: Keep): Command {
   addRecorded(program, io, keep);
   addReplay(program, io, keep);
   addSteering(program, io, keep);
+  addTesting(program, io, keep);
+  addInit(program, io, keep);
   addRest(program, io, keep);
   return program;
 }
@@ -188,6 +190,43 @@ function addSteering(program: Command, io: Io, keep: Keep): void {
   steer(program.command("retry"), "do a task again: a failed or skipped one, or a finished one with what builds on it")
     .argument("<task>", "such as t3")
     .action(async (id: string, task: string, flags: object) => send(id, flags, () => ({ type: "task.retry", task })));
+}
+
+/** Commands for tests. */
+function addTesting(program: Command, io: Io, keep: Keep): void {
+  program
+    .command("stand-in")
+    .description("serve the Messages API on loopback, without models: for tests of any client")
+    .option("--port <n>", "port to listen on (default: a free one)")
+    .option("--script <file>", "answer by the rules of a JSON file; requests that none expects are refused")
+    .option("--echo", "answer with what was said; with --script: what no rule expects (the default without --script)")
+    .addOption(new Option("--bad <seed>", "answer as badly as models do; with --script: what no rule expects").conflicts("echo"))
+    .option("--faults <share>", "break a share of the requests at random, such as 0.2: errors, delays, stalls, cuts")
+    .option("--seed <n>", "which faults come (default: 1)")
+    .option("--latency <ms>", "wait so long before each answer")
+    .option("--limits <numbers>", "most requests[,input tokens[,output tokens]] in a minute, for each model")
+    .option("--models <ids>", "model ids to accept besides the known ones, separated by commas")
+    .option("--log <file>", "append a JSON line for each request to a file; - for stdout")
+    .option("--strict", "exit code 1 when a request was invalid, or expected by no rule")
+    .option("--json", "one JSON line at the start, for each request, and at the end")
+    .action(async (flags: object) => keep(async () => (await import("./commands/stand-in.ts")).standInCommand(flags, io))());
+}
+
+/** The command that writes files to begin with. */
+function addInit(program: Command, io: Io, keep: Keep): void {
+  program
+    .command("init")
+    .description("write a model-based test for your workers")
+    .option("--tests", "write the test (for vitest)")
+    .option(
+      "--workers <file>",
+      "module that exports the workers (default: quatrain.workers.ts, workers.ts, src/workers.ts or .js)",
+    )
+    .option("--out <file>", "file to write (default: quatrain.test.ts, or .js for workers in .js)")
+    .option("--example", "first write the module, too: a worker of each kind")
+    .option("--force", "overwrite what is there")
+    .option("--dry-run", "print the test instead of writing it")
+    .action(async (flags: object) => keep(async () => (await import("./commands/init.ts")).initCommand(flags, io))());
 }
 
 /** The demo and the doctor. */

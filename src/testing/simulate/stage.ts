@@ -21,11 +21,10 @@ import type { Command } from "../../protocol/command.ts";
 import type { RunEvent } from "../../protocol/run-event.ts";
 import { NO_SPEND } from "../../protocol/spend.ts";
 import type { Report, WorkerOutcome } from "../../protocol/work.ts";
-import { checkOptions } from "../../run/options.ts";
 import type { ModelOptions } from "../../model/models.ts";
 import type { Worker } from "../../workers/define-worker.ts";
-import { scriptedModel } from "../scripted-model.ts";
 import type { Performed } from "../simulated-ports.ts";
+import { baseInput, START } from "./base-input.ts";
 import type { SimulatedCase } from "./case.ts";
 import { randomWorld } from "./random-world.ts";
 import { scriptedWorld, WorldPorts } from "./world.ts";
@@ -94,7 +93,6 @@ export interface SimulatedRun {
 
 /** Most times a person helps a run along. */
 const MOST_HELP = 300;
-const START = Date.UTC(2026, 0);
 const USUAL: Latency = { medianMs: 200 };
 
 /** Plays cases, one after the other: machines are made once. */
@@ -110,20 +108,7 @@ export class Stage {
     this.#options = options;
     this.#ports = new WorldPorts(Object.fromEntries(workers.map(({ name, card }) => [name, card.outputSchema])));
     this.#machine = machine({ workers, ports: this.#ports.ports, ...(policy && { policy }) });
-    const model = scriptedModel({});
-    const checked = checkOptions({ workers, model, ...(policy && { policy }), ...(models && { models }) }, false);
-    const { orchestrator, router, worker, tiers } = checked.models;
-    this.#base = {
-      runId: "r-simulated",
-      request: "do it",
-      mode: checked.mode,
-      plan: null,
-      models: { orchestrator, router, worker, tiers },
-      options: checked.options,
-      world: { workspace: null, workers: workers.map(({ name }) => name) },
-      at: START,
-      seed: 0,
-    };
+    this.#base = baseInput({ workers, policy, models });
   }
 
   /** The models of all runs. */
