@@ -4,6 +4,7 @@
 import os from "node:os";
 import { isPlainObject } from "../core/json.ts";
 import type { Json } from "../core/json.ts";
+import { copyOf } from "../host/values.ts";
 import { isSecretField, secretHider } from "../core/secrets.ts";
 
 /** What is known to be hidden. */
@@ -14,8 +15,11 @@ export interface CleanOptions {
   readonly places?: Readonly<Record<string, string>>;
 }
 
+/** Copies a value that is JSON; only its texts change. */
+export type Clean = <T>(value: T) => T;
+
 /** Makes a function that copies JSON without secrets and places. */
-export function cleaner({ secrets = [], places = {} }: CleanOptions = {}): (value: Json) => Json {
+export function cleaner({ secrets = [], places = {} }: CleanOptions = {}): Clean {
   const hide = secretHider(secrets, stars);
   const known = Object.entries(places)
     .filter(([, place]) => place.length > 1)
@@ -33,7 +37,7 @@ export function cleaner({ secrets = [], places = {} }: CleanOptions = {}): (valu
       ]),
     );
   };
-  return copy;
+  return <T>(value: T) => copy(copyOf(value)) as T;
 }
 
 /** The places of a run: its workspace, its store, the home of its user, and its id where that was made up. */

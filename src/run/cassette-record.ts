@@ -14,8 +14,9 @@ import { priceOf } from "../model/prices.ts";
 import type { BuiltIn } from "../workers/built-in.ts";
 import type { Worker } from "../workers/define-worker.ts";
 import { endOf } from "./cassette.ts";
-import type { Cassette, CassetteHead, Ending, RecordedArrival, RecordedEffect, RecordedError, Stopped } from "./cassette.ts";
+import type { Cassette, CassetteHead, Ending, RecordedArrival, RecordedEffect } from "./cassette.ts";
 import { cleaner, isRecord, placesOf } from "./cassette-clean.ts";
+import type { Clean } from "./cassette-clean.ts";
 import type { SharedOptions } from "./options.ts";
 import { storeError } from "./orchestrate.ts";
 import { quietWorld, replay } from "./peek.ts";
@@ -61,7 +62,7 @@ export interface CassetteSources {
   readonly versions?: Readonly<Record<string, string>>;
   /** With the input as it was. */
   readonly head: CassetteHead;
-  readonly clean: (value: Json) => Json;
+  readonly clean: Clean;
 }
 
 /** The cassette of a journal's rows. Rejects where they don't fit the machine. */
@@ -76,8 +77,7 @@ export async function cassetteOf(rows: readonly Row[], { machine, versions, head
     arrivals: takes.arrivals,
     end: endOf(peeked.context),
   };
-  // Cleaning changes texts only.
-  return clean(copyOf(made)) as unknown as Cassette;
+  return clean(made);
 }
 
 /** The version of this package. */
@@ -192,8 +192,8 @@ class Takes {
 }
 
 function endIn({ kind, body }: Row, effect: string): Ending {
-  if (kind === "error") return { error: body as unknown as RecordedError };
-  if (kind === "cancelled") return { stopped: body as unknown as Stopped };
+  // The host wrote these rows.
+  if (kind !== "result") return { [kind === "error" ? "error" : "stopped"]: body } as unknown as Ending;
   return { result: effect === "modelTurn" ? withoutRequestId(body) : body };
 }
 

@@ -43,8 +43,8 @@ export function inputDrifts(asked: readonly Asked[], startedAt: number): readonl
   const clean = cleaner();
   return asked.flatMap(({ effect, key, input, recorded }): readonly Drift[] => {
     const before = recorded && comparable(recorded.input, 0);
-    // Usually nothing differs, and nothing has to be copied or cleaned to see that. Inputs of effects are JSON.
-    if (before && differences(before, comparable(input as unknown as Json, startedAt), 1).length === 0) return [];
+    // Usually nothing differs, and nothing has to be copied or cleaned to see that.
+    if (before && differences(before, comparable(input, startedAt), 1).length === 0) return [];
     const now = clean(comparable(copyOf(input), startedAt));
     if (!before) return [drift("missing", key, `  ${effect} has no recorded answer. It is asked: ${summaryOf(now)}`)];
     const found = differences(fenceless(before), fenceless(now), MOST_OF_ONE);
@@ -77,8 +77,7 @@ export function orderDrift(effects: readonly RecordedEffect[], asked: readonly A
 
 /** How the ends of both runs differ: plan, cost and all else. `why`: what keeps the replayed run from its end. */
 export function endDrifts(before: CassetteEnd, now: CassetteEnd, why: string | null): readonly Drift[] {
-  // Both are JSON.
-  const is = cleaner()(copyOf(now)) as unknown as CassetteEnd;
+  const is = cleaner()(now);
   return [...planDrifts(before.plan, is.plan), ...costDrift(before, is), ...resultDrifts(before, is, why)];
 }
 

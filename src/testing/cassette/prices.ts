@@ -40,7 +40,7 @@ export function repriced({ effect, input, recorded }: Asked, result: Json): Json
   if (effect !== "modelTurn" || !recorded || !isRecord(result) || !isRecord(outcome)) return result;
   const { usage, usd } = outcome as unknown as TurnOutcome;
   const then = priceIn(recorded.input);
-  const now = priceIn(input as unknown as Json);
+  const now = priceIn(input);
   if (usage === null || usd === null || !then || Math.abs(costOf(usage, then) - usd) > SAME_USD) return result;
   return { ...result, outcome: { ...outcome, usd: now && costOf(usage, now) } };
 }

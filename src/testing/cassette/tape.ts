@@ -11,7 +11,7 @@ import type { Cassette, RecordedEffect, RecordedEnd, RecordedError } from "../..
 export interface Asked {
   readonly effect: string;
   readonly key: string;
-  readonly input: SimulatedEffect["input"];
+  readonly input: Json;
   /** Null: nothing like it was recorded. */
   readonly recorded: RecordedEffect | null;
 }
@@ -51,7 +51,8 @@ export class Tape {
     const { name, input, id } = started;
     const found = this.#byId.get(id) ?? this.#byKey.get(`${name} ${input.key}`);
     const recorded = found?.effect === name && !this.#used.has(found) ? found : null;
-    const asked: Asked = { effect: name, key: input.key, input, recorded };
+    // A durable host takes nothing but JSON.
+    const asked: Asked = { effect: name, key: input.key, input: input as unknown as Json, recorded };
     this.asked.push(asked);
     if (!recorded) return name === sleepUntil.effectName ? undefined : "never";
     this.#used.add(recorded);
