@@ -87,8 +87,8 @@ class Enqueue {
     this.actions.push(emit(event));
   }
 
-  sendTo(...given: Parameters<typeof sendTo>): void {
-    this.actions.push(sendTo(...given));
+  sendTo(target: AnyActorRef | string, event: AnyEventObject): void {
+    this.actions.push(sendTo(target, event));
   }
 
   spawnChild(...given: Parameters<typeof spawnChild>): void {
