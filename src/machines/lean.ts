@@ -110,7 +110,7 @@ class LeanScope implements AnyActorScope {
   readonly system: AnyActorScope["system"];
   readonly stopChild: AnyActorScope["stopChild"];
   readonly emit: AnyActorScope["emit"];
-  readonly #execute: AnyActorScope["actionExecutor"];
+  readonly execute: AnyActorScope["actionExecutor"];
 
   constructor(scope: AnyActorScope) {
     this.self = scope.self;
@@ -121,12 +121,17 @@ class LeanScope implements AnyActorScope {
     this.system = scope.system;
     this.stopChild = scope.stopChild;
     this.emit = scope.emit;
-    this.#execute = scope.actionExecutor;
+    this.execute = scope.actionExecutor;
   }
 
   get actionExecutor(): AnyActorScope["actionExecutor"] {
-    return this.#execute;
+    return executeIn;
   }
 
   set actionExecutor(_own: AnyActorScope["actionExecutor"]) {}
+}
+
+/** One for all, since a microstep's closure keeps it; XState calls it as a method of the scope. */
+function executeIn(this: LeanScope, action: Parameters<AnyActorScope["actionExecutor"]>[0]): void {
+  this.execute(action);
 }
