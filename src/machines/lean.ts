@@ -60,7 +60,15 @@ const resolveAssigning: BuiltIn["resolve"] = (_scope, snapshot, place, _params, 
 /** The snapshot with another context. Its states are what they were. */
 function assigned(snapshot: AnyMachineSnapshot, place: Place, assignment: Assignment): AnyMachineSnapshot {
   const update = typeof assignment === "function" ? assignment(place) : valuesOf(assignment, place);
-  return { ...snapshot, context: { ...snapshot.context, ...update } };
+  const before = snapshot.context as object;
+  return { ...snapshot, context: hasSameKeys(before, update) ? update : { ...before, ...update } };
+}
+
+/** True for the next value of a whole context: then nothing of the one before is left to be kept. */
+function hasSameKeys(before: object, update: object): boolean {
+  const known = Object.keys(before);
+  const given = Object.keys(update);
+  return known.length === given.length && known.every((key, at) => key === given[at]);
 }
 
 const valuesOf = (assignment: object, place: Place): object =>
