@@ -15,7 +15,8 @@ export function lean<M extends AnyStateMachine>(machine: M): M {
     if (action.collect) action.resolve = resolveEnqueueing;
     else if (action.assignment) action.resolve = resolveAssigning;
   }
-  const { transition, getInitialSnapshot } = machine;
+  const transition = machine.transition.bind(machine);
+  const getInitialSnapshot = machine.getInitialSnapshot.bind(machine);
   machine.transition = (snapshot, event, scope) => transition(snapshot, event, new LeanScope(scope));
   machine.getInitialSnapshot = (scope, input) => getInitialSnapshot(new LeanScope(scope), input);
   return machine;
@@ -28,39 +29,40 @@ interface Place {
   readonly system: AnyActorScope["system"];
 }
 
-type Assignment = object | ((place: Place) => object);
+type Expression = (place: Place) => object;
+type Assignment = object | Expression;
+
+/** What XState asks an action with: scope, snapshot, place, parameters, and the action itself. */
+type Asked = readonly [AnyActorScope, AnyMachineSnapshot, Place, unknown, BuiltIn];
 
 /** What XState keeps in the actions that `assign` and `enqueueActions` make, and how it asks them. */
 interface BuiltIn {
   readonly collect?: (place: Place & { readonly enqueue: Enqueue }) => void;
   readonly assignment?: Assignment;
-  resolve: (
-    scope: AnyActorScope,
-    snapshot: AnyMachineSnapshot,
-    place: Place,
-    params: unknown,
-    action: BuiltIn,
-  ) => readonly [AnyMachineSnapshot, undefined, readonly unknown[] | undefined];
+  resolve: (...asked: Asked) => readonly [AnyMachineSnapshot, undefined, readonly unknown[] | undefined];
 }
 
 const isBuiltIn = (action: unknown): action is BuiltIn => typeof action === "function" && "resolve" in action;
 
-const resolveEnqueueing: BuiltIn["resolve"] = (_scope, snapshot, { context, event, self, system }, _params, { collect }) => {
-  const enqueue = new Enqueue(snapshot, { context, event, self, system });
-  collect?.({ context, event, self, system, enqueue });
+const resolveEnqueueing: BuiltIn["resolve"] = (...asked) => {
+  const snapshot = asked[1];
+  const place = asked[2];
+  const { context, event, self, system } = place;
+  const enqueue = new Enqueue(snapshot, place);
+  asked[4].collect?.({ context, event, self, system, enqueue });
   return [enqueue.snapshot, undefined, enqueue.actions];
 };
 
-const resolveAssigning: BuiltIn["resolve"] = (_scope, snapshot, place, _params, { assignment = {} }) => [
-  assigned(snapshot, place, assignment),
+const resolveAssigning: BuiltIn["resolve"] = (...asked) => [
+  assigned(asked[1], asked[2], asked[4].assignment ?? {}),
   undefined,
   undefined,
 ];
 
 /** The snapshot with another context. Its states are what they were. */
 function assigned(snapshot: AnyMachineSnapshot, place: Place, assignment: Assignment): AnyMachineSnapshot {
-  const update = typeof assignment === "function" ? assignment(place) : valuesOf(assignment, place);
-  const before = snapshot.context as object;
+  const { context: before } = place;
+  const update = isExpression(assignment) ? assignment(place) : valuesOf(assignment, place);
   return { ...snapshot, context: hasSameKeys(before, update) ? update : { ...before, ...update } };
 }
 
@@ -71,16 +73,18 @@ function hasSameKeys(before: object, update: object): boolean {
   return known.length === given.length && known.every((key, at) => key === given[at]);
 }
 
-const valuesOf = (assignment: object, place: Place): object =>
+const valuesOf = (fields: object, place: Place): object =>
   Object.fromEntries(
-    Object.entries(assignment).map(([key, value]: [string, unknown]) => [key, typeof value === "function" ? value(place) : value]),
+    Object.entries(fields).map(([key, value]: [string, unknown]) => [key, isExpression(value) ? value(place) : value]),
   );
+
+const isExpression = (value: unknown): value is Expression => typeof value === "function";
 
 /** The `enqueue` of an action. An assignment is made at once; what comes after it sees it. */
 class Enqueue {
   readonly actions: unknown[] = [];
   snapshot: AnyMachineSnapshot;
-  readonly #place: Place;
+  #place: Place;
 
   constructor(snapshot: AnyMachineSnapshot, place: Place) {
     this.snapshot = snapshot;
@@ -88,7 +92,10 @@ class Enqueue {
   }
 
   assign(assignment: Assignment): void {
-    this.snapshot = assigned(this.snapshot, { ...this.#place, context: this.snapshot.context as object }, assignment);
+    const { event, self, system } = this.#place;
+    this.snapshot = assigned(this.snapshot, this.#place, assignment);
+    const context: unknown = this.snapshot.context;
+    this.#place = { context: context as object, event, self, system };
   }
 
   emit(event: AnyEventObject): void {
