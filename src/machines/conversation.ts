@@ -24,6 +24,7 @@ import {
 import type { ConversationContext, ConversationInput, ConversationRules } from "./conversation-state.ts";
 import { effectErrorOf } from "./effect-events.ts";
 import type { DoneOf } from "./effect-events.ts";
+import { lean } from "./lean.ts";
 import { askAboutCall, breakCall, recordResult, refuseCall } from "./tool-calls.ts";
 import { sendUp } from "./upward.ts";
 
@@ -46,7 +47,7 @@ const base = setup({
 
 /** The machine for one conversation, with its effects and its constant rules. Runs as a child or as a root. */
 export function createConversation(actors: ConversationActors, rules: ConversationRules) {
-  return base
+  const machine = base
     .extend({
       guards: {
         hasMoney: ({ context }) => context.granted || (context.allowanceUsd !== "asked" && canAfford(context)),
@@ -266,6 +267,7 @@ export function createConversation(actors: ConversationActors, rules: Conversati
       },
     })
     .provide({ actors });
+  return lean(machine);
 }
 
 /** The current call is refused, for a reason that the model is told. */

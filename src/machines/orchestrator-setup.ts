@@ -86,7 +86,7 @@ const base = setup({
 const decide = (decision: (context: RunContext, event: OrchestratorEvent) => Step) =>
   base.enqueueActions(({ context, event, enqueue }) => {
     const { context: next, then } = decision(context, event);
-    enqueue.assign(() => next);
+    if (next !== context) enqueue.assign(() => next);
     for (const one of then) carryOut(one, enqueue);
   });
 

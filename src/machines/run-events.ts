@@ -69,7 +69,7 @@ export function relay(context: RunContext, event: { readonly type: string }): St
   if (!("from" in event) || !("at" in event)) return step(context);
   // Only upward messages have a sender and a time; the chart routes no other events here.
   const message = event as UpwardMessage;
-  const next = { ...context, now: Math.max(context.now, message.at) };
+  const next = message.at > context.now ? { ...context, now: message.at } : context;
   switch (message.type) {
     case "tool.started":
       return announce(next, { type: "tool.started", conversation: message.from, tool: message.tool, summary: message.summary });

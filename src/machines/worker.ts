@@ -13,6 +13,7 @@ import type { ConversationMachine } from "./conversation.ts";
 import { startConversation } from "./conversation-state.ts";
 import { effectErrorOf } from "./effect-events.ts";
 import type { DoneOf } from "./effect-events.ts";
+import { lean } from "./lean.ts";
 import { sendUp } from "./upward.ts";
 import {
   checksOf,
@@ -63,7 +64,7 @@ export interface WorkerParts {
 
 /** The machine for one attempt, with its effects and its constant rules. Runs as a child or as a root. */
 export function createWorker({ actors, machines = {} }: WorkerParts, rules: WorkerRules) {
-  return base
+  const machine = base
     .extend({
       guards: {
         hasNoWorkspace: ({ context }) => !context.hasWorkspace,
@@ -298,6 +299,7 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
       },
     })
     .provide({ actors: { ...actors, ...named(machines) } });
+  return lean(machine);
 }
 
 /** The worker machine's type. */

@@ -61,34 +61,41 @@ export const atEnd = (name: string, broken: (run: SimulatedRun) => Breach): Inva
 /** An invariant that remembers what it saw: `watch` is called for each run. */
 export const throughout = (name: string, watch: () => RunWatch): Invariant => ({ name, watch });
 
+type Look<Seen> = { readonly name: string; readonly see: (seen: Seen) => Breach };
+
 /** Watches one run for many invariants; of each the first breach is kept. */
 export class Auditor implements RunListener {
-  readonly #watches: { readonly name: string; readonly watch: RunWatch }[];
+  readonly #onSnapshot: readonly Look<RunSnapshot>[];
+  readonly #onEvent: readonly Look<RunEvent>[];
+  readonly #atEnd: readonly Look<SimulatedRun>[];
   readonly #broken = new Map<string, string>();
 
   constructor(invariants: readonly Invariant[]) {
-    this.#watches = invariants.map(({ name, watch }) => ({ name, watch: watch() }));
+    const watches = invariants.map(({ name, watch }) => ({ name, watch: watch() }));
+    this.#onSnapshot = watches.flatMap(({ name, watch }) => (watch.snapshot ? { name, see: watch.snapshot.bind(watch) } : []));
+    this.#onEvent = watches.flatMap(({ name, watch }) => (watch.event ? { name, see: watch.event.bind(watch) } : []));
+    this.#atEnd = watches.flatMap(({ name, watch }) => (watch.end ? { name, see: watch.end.bind(watch) } : []));
   }
 
   snapshot(snapshot: RunSnapshot): void {
-    for (const { name, watch } of this.#watches) if (watch.snapshot) this.#note(name, () => watch.snapshot?.(snapshot));
+    for (const look of this.#onSnapshot) this.#note(look, snapshot);
   }
 
   event(event: RunEvent): void {
-    for (const { name, watch } of this.#watches) if (watch.event) this.#note(name, () => watch.event?.(event));
+    for (const look of this.#onEvent) this.#note(look, event);
   }
 
   /** The run is over: all that it broke. */
   verdict(run: SimulatedRun): readonly Broken[] {
-    for (const { name, watch } of this.#watches) if (watch.end) this.#note(name, () => watch.end?.(run));
+    for (const look of this.#atEnd) this.#note(look, run);
     return [...this.#broken].map(([invariant, message]) => ({ invariant, message }));
   }
 
   /** An invariant that throws must not break the run that it watches. */
-  #note(name: string, look: () => Breach): void {
-    if (this.#broken.has(name)) return;
+  #note<Seen>({ name, see }: Look<Seen>, seen: Seen): void {
+    if (this.#broken.size > 0 && this.#broken.has(name)) return;
     try {
-      const breach = look();
+      const breach = see(seen);
       if (breach !== undefined) this.#broken.set(name, breach);
     } catch (error) {
       this.#broken.set(name, `the invariant threw: ${messageOf(error)}`);
