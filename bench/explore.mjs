@@ -1,20 +1,21 @@
 // How fast the explorers are. The chart: states and transitions of independent tasks, beside xstate/graph on the same
-// machine, events and keys; and the most memory that takes.
+// machine, events and keys; and the most memory that takes. And whole simulated runs a second.
 import { execFile } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { explore, exploreByXstate } from "./parts/explore-stage.mjs";
 import { compare, QUICK_ROUNDS, round, rowOf, summaryOf, workOf } from "./parts/measure.mjs";
+import { simulation } from "./parts/simulate.mjs";
 
 const CHILD = fileURLToPath(new URL("parts/explore-child.mjs", import.meta.url));
 /** Microseconds of work for a state: 5,000 states a second. */
 const MOST_US = 200;
 const MOST_MB = 600;
 
-/** Rows of both levels. */
+/** Rows of both levels, and of simulated runs. */
 export async function run({ quick = false } = {}) {
-  return await chart(quick);
+  return [...(await chart(quick)), ...(await simulation({ quick }))];
 }
 
 async function chart(quick) {

@@ -3,7 +3,10 @@
 // `enqueueActions`. Each keeps what its step has seen (contexts, events, children) until the next full garbage collection,
 // and scavenges copy it all. Here both are gone, and a new context does not work out its unchanged states anew.
 //   L1  A lean machine does what it would do otherwise. An action that is not understood is left as it is.
-//   L2  `spawn` inside of `assign`, and `check` and `enqueue("name")` inside of `enqueueActions`, are not for lean machines.
+//   L2  What our charts don't use is not for lean machines: `spawn` inside of `assign`; `check`, `enqueue("name")`,
+//       `raise`, `cancel` and `sendParent` inside of `enqueueActions`.
+//   L3  What XState keeps in its actions is not promised by it: an action that is asked otherwise than here stays its own,
+//       and only the speed is lost.
 import { emit, sendTo, spawnChild, stopChild } from "xstate";
 import type { AnyActorRef, AnyActorScope, AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from "xstate";
 
@@ -42,7 +45,12 @@ interface BuiltIn {
   resolve: (...asked: Asked) => readonly [AnyMachineSnapshot, undefined, readonly unknown[] | undefined];
 }
 
-const isBuiltIn = (action: unknown): action is BuiltIn => typeof action === "function" && "resolve" in action;
+/** How many things XState asks an action with. */
+const ASKED = 5;
+
+/** L3 */
+const isBuiltIn = (action: unknown): action is BuiltIn =>
+  typeof action === "function" && "resolve" in action && typeof action.resolve === "function" && action.resolve.length === ASKED;
 
 const resolveEnqueueing: BuiltIn["resolve"] = (...asked) => {
   const snapshot = asked[1];

@@ -92,6 +92,18 @@ describe("a lean machine", () => {
     expect(actions.map(({ type }) => type)).toEqual(["xstate.sendTo"]);
   });
 
+  it("leaves an action that is asked otherwise as it is", () => {
+    const machine = toy();
+    const actions: Readonly<Record<string, unknown>> = machine.implementations.actions;
+    const { count, note } = actions as Readonly<Record<"count" | "note", { resolve: unknown }>>;
+    const resolve = count.resolve;
+    const resolveNewly = (_asked: unknown): unknown => undefined;
+    note.resolve = resolveNewly;
+    lean(machine);
+    expect(note.resolve).toBe(resolveNewly);
+    expect(count.resolve).not.toBe(resolve);
+  });
+
   it("keeps the state object of a step that changes the context only", () => {
     const machine = lean(toy());
     const actor = createActor(machine).start();
