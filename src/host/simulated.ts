@@ -55,6 +55,8 @@ export interface SimulatedHost extends Host {
    * earliest timers. It begins what may begin, and delivers nothing but what the host has to say itself after a resume.
    */
   pending(): Promise<readonly Deliverable[]>;
+  /** How the run ended; undefined while it goes on. */
+  readonly ended: HostEnd | undefined;
   /** All timers that are set, in the order in which they will come. */
   readonly timers: readonly Deliverable[];
   /**
@@ -161,6 +163,10 @@ class Simulation extends RunHost implements SimulatedHost {
     await this.#guarded(() => this.#rest());
     if (this.#simulated.ended) return [];
     return [...this.#inFlight().map(({ deliverable }) => deliverable), ...this.#earliest().map(describeTimer)];
+  }
+
+  get ended(): HostEnd | undefined {
+    return this.#simulated.ended;
   }
 
   get timers(): readonly Deliverable[] {

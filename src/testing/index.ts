@@ -18,6 +18,15 @@ export type { Latency, RunSnapshot, SimulatedRun, StageOptions } from "./simulat
 export type { SimulatedCase, TimedCommand, TimedSleep } from "./simulate/case.ts";
 export type { Badness } from "./simulate/random-world.ts";
 export type { World, WorldAct, WorldQuestion, WorldScript } from "./simulate/world.ts";
+
+// Every path of the tree
+export { exploreHost } from "./explore/tree/explore-host.ts";
+export { workMayFail } from "./explore/tree/options.ts";
+export type { ExploreHostOptions, Outcomes } from "./explore/tree/options.ts";
+export type { TreeStep } from "./explore/tree/steps.ts";
+export type { Exploration, Witness } from "./explore/report.ts";
+
+// What was visited
 export type { Counts, Coverage, MachineCoverage } from "./coverage/coverage.ts";
 
 // The stand-in server: speaks the Messages API on loopback

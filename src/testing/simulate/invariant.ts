@@ -66,6 +66,11 @@ export class Auditor implements RunListener {
   /** The run is over: all that it broke. */
   verdict(run: SimulatedRun): readonly Broken[] {
     for (const { name, watch } of this.#watches) if (watch.end) this.#note(name, () => watch.end?.(run));
+    return this.broken;
+  }
+
+  /** What was broken so far. */
+  get broken(): readonly Broken[] {
     return [...this.#broken].map(([invariant, message]) => ({ invariant, message }));
   }
 

@@ -1,0 +1,199 @@
+// Every path of the tree: the real actors on the simulated host, and whatever can happen next in each of their states.
+//   E1  The search goes by breadth: the first way found to a state or to a broken promise is a shortest one.
+//   E2  A state is reached by playing its way from the start: nothing is copied, nothing of another way can shine through.
+//   E3  The same options give the same report.
+import { CoverageCounter } from "../../coverage/coverage.ts";
+import type { Broken } from "../../simulate/invariant.ts";
+import { invariants as shipped } from "../../simulate/invariants.ts";
+import { resolveBudget } from "../../../protocol/budget.ts";
+import { Stage } from "../../simulate/stage.ts";
+import type { SimulatedCase } from "../../simulate/case.ts";
+import type { Exploration, Witness } from "../report.ts";
+import { leftAfter, nextSteps } from "./next-steps.ts";
+import type { Left } from "./next-steps.ts";
+import { workMayFail } from "./options.ts";
+import type { ExploreHostOptions } from "./options.ts";
+import { Player } from "./player.ts";
+import type { Played } from "./player.ts";
+import { stateKey } from "./state-key.ts";
+import type { TreeStep } from "./steps.ts";
+
+/** Promises that are checked of every way, whatever `invariants` are given. */
+const ALWAYS = [
+  "durableBeforeVisible",
+  "noWordAfterTheReport",
+  "sameAfterResume",
+  "sameWayAgain",
+  "recordedIsDone",
+  "repeatsAreTold",
+  "onceMeansOnce",
+];
+
+const LONGEST_EFFECT_MS = 60_000;
+const MOST_STATES = 100_000;
+const MOST_STEPS = 200;
+
+/**
+ * Explores the real actors, your `machine` workers included, over every order of results, parts and timers, every outcome
+ * that may be, commands, stops and crashes at any moment. Broken promises are reported, not thrown, each with a shortest
+ * way to it. Throws QuatrainError for bad workers, models or policies.
+ */
+export async function exploreHost(options: ExploreHostOptions): Promise<Exploration<TreeStep>> {
+  const search = new Search(options);
+  await search.run();
+  return search.report();
+}
+
+/** The player of an exploration's ways. */
+export function playerOf(options: ExploreHostOptions): Player {
+  const { workers, policy, models, machine, plan, outcomes = workMayFail, invariants = Object.values(shipped) } = options;
+  const stage = new Stage({
+    workers,
+    ...(policy && { policy }),
+    ...(models && { models }),
+    ...(machine && { machine }),
+  });
+  const played: Omit<SimulatedCase, "world"> = {
+    seed: 1,
+    mode: "orchestrate",
+    plan,
+    options: { ...options.options, ...(options.budget && { budget: resolveBudget(options.budget) }) },
+    commands: [],
+  };
+  return new Player({ stage, case: played, invariants, usual: (question) => outcomes(question)[0] ?? {} });
+}
+
+/** A state that was found: how, and what can happen next until that was looked at. */
+interface Node {
+  readonly parent: number;
+  readonly steps: readonly TreeStep[];
+  readonly depth: number;
+  readonly left: Left;
+  next: readonly (readonly TreeStep[])[];
+}
+
+class Search {
+  readonly #options: ExploreHostOptions;
+  readonly #player: Player;
+  readonly #hasMoney: boolean;
+  readonly #coverage = new CoverageCounter();
+  readonly #nodes: Node[] = [];
+  readonly #known = new Map<string, number>();
+  readonly #ends = new Map<string, number>();
+  readonly #violations = new Map<string, Witness<TreeStep>>();
+  #transitions = 0;
+  #isCut: "states" | "depth" | undefined;
+
+  constructor(options: ExploreHostOptions) {
+    this.#options = options;
+    this.#player = playerOf(options);
+    this.#hasMoney = options.budget !== undefined;
+  }
+
+  async run(): Promise<void> {
+    const { commands = [], crashes = 1, stops = 0 } = this.#options;
+    const left: Left = { crashes, stops, commands };
+    const siblings = await this.#look({ parent: -1, steps: [], depth: 0, left });
+    const [root] = this.#nodes;
+    if (root) root.next = [...root.next, ...siblings];
+    // The list grows while it is gone through.
+    for (let at = 0; at < this.#nodes.length && this.#isCut !== "states"; at++) await this.#expand(at);
+  }
+
+  async #expand(at: number): Promise<void> {
+    const node = this.#nodes[at];
+    if (!node) return;
+    const { next } = node;
+    node.next = [];
+    if (next.length > 0 && node.depth >= (this.#options.limits?.depth ?? MOST_STEPS)) {
+      this.#isCut ??= "depth";
+      return;
+    }
+    const open = [...next];
+    for (let steps = open.shift(); steps; steps = open.shift()) {
+      open.push(...(await this.#look({ parent: at, steps, depth: node.depth + steps.length, left: leftAfter(node.left, steps) })));
+      if (this.#isCut === "states") return;
+    }
+  }
+
+  /** Plays one way. Returns what else its last step might have been, as is known only now. */
+  async #look(found: Omit<Node, "next">): Promise<readonly (readonly TreeStep[])[]> {
+    const { parent, steps, left } = found;
+    if (parent >= 0) this.#transitions++;
+    const way = [...this.#wayTo(parent), ...steps];
+    const played = await this.#player.play(way, { coverage: this.#coverage, last: steps.length });
+    const { outcomes = workMayFail, longestEffectMs = LONGEST_EFFECT_MS } = this.#options;
+    const { movers, interruptions, siblings } = nextSteps(played, { steps, left, outcomes, longestEffectMs });
+    const end = played.end ?? (movers.length === 0 ? ({ kind: "stalled" } as const) : undefined);
+    const broken = end ? [...played.broken, ...played.life.auditor.verdict(played.run(end))] : played.broken;
+    for (const one of broken) await this.#witness(one, way);
+    const key = this.#keyOf(played, left);
+    const next = broken.length > 0 ? [] : [...movers, ...interruptions];
+    if (!this.#known.has(key)) this.#add(key, { ...found, next }, end && (played.life.actor.getSnapshot().output?.outcome ?? end.kind));
+    return broken.length > 0 ? [] : siblings;
+  }
+
+  #add(key: string, node: Node, outcome: string | undefined): void {
+    if (this.#nodes.length >= (this.#options.limits?.states ?? MOST_STATES)) {
+      this.#isCut = "states";
+      return;
+    }
+    this.#known.set(key, this.#nodes.length);
+    this.#nodes.push(node);
+    if (outcome !== undefined) this.#ends.set(outcome, (this.#ends.get(outcome) ?? 0) + 1);
+  }
+
+  #keyOf({ life, pending }: Played, left: Left): string {
+    const { key, ignore = [] } = this.#options;
+    const { host, actor } = life;
+    const more = key?.(actor.getSnapshot()) ?? null;
+    const budgets = [left.crashes, left.stops, ...left.commands.map(({ type }) => type)];
+    return stateKey(
+      { root: actor, now: host.clock.now(), pending, timers: host.timers, left: budgets, more },
+      { money: this.#hasMoney, ignore },
+    );
+  }
+
+  #wayTo(at: number): readonly TreeStep[] {
+    const parts: (readonly TreeStep[])[] = [];
+    for (let node = this.#nodes[at]; node; node = this.#nodes[node.parent]) parts.push(node.steps);
+    return parts.toReversed().flat();
+  }
+
+  async #witness({ invariant, message }: Broken, steps: readonly TreeStep[]): Promise<void> {
+    if (this.#violations.has(invariant)) return;
+    const { words } = await this.#player.play(steps, { words: true });
+    this.#violations.set(invariant, { invariant, message, steps, script: words.join(" → ") });
+  }
+
+  report(): Exploration<TreeStep> {
+    const { invariants = Object.values(shipped) } = this.#options;
+    return {
+      level: "tree",
+      states: this.#nodes.length,
+      transitions: this.#transitions,
+      ends: Object.fromEntries([...this.#ends].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+      depth: this.#nodes.reduce((most, { depth }) => Math.max(most, depth), 0),
+      isExhausted: this.#isCut === undefined && this.#violations.size === 0,
+      limits: this.#limits(),
+      checked: [...ALWAYS, ...invariants.map(({ name }) => name)],
+      coverage: this.#coverage.counts,
+      violations: [...this.#violations.values()],
+    };
+  }
+
+  #limits(): readonly string[] {
+    const { crashes = 1, stops = 0, commands = [], limits = {}, longestEffectMs = LONGEST_EFFECT_MS } = this.#options;
+    const { states = MOST_STATES, depth = MOST_STEPS } = limits;
+    return [
+      ...(this.#isCut === "states" ? [`Not exhausted: it ended at ${states} states.`] : []),
+      ...(this.#isCut === "depth" ? [`Not exhausted: ways are cut after ${depth} steps.`] : []),
+      ...(this.#violations.size > 0 ? ["What follows after a broken promise was not looked at."] : []),
+      `In a way there are at most ${crashes} crashes, ${stops} clean stops, and each of ${commands.length} commands once.`,
+      `A timer comes before results in flight only when it is due within ${longestEffectMs} ms.`,
+      "Promises about the past are checked along the way by which a state was first reached.",
+      "Random waits are those of one seed; of moments only their order tells states apart.",
+      ...(this.#hasMoney ? [] : ["There is no limit of money, tokens or time: sums do not tell states apart."]),
+    ];
+  }
+}
