@@ -13,7 +13,7 @@ export { crashSweep } from "./simulate/crash-sweep.ts";
 export type { CrashReport, CrashSweepOptions, CrashViolation } from "./simulate/crash-sweep.ts";
 export { invariants } from "./simulate/invariants.ts";
 export { always, atEnd, throughout } from "./simulate/invariant.ts";
-export type { Breach, Invariant, RunWatch } from "./simulate/invariant.ts";
+export type { Breach, Broken, Invariant, RunWatch } from "./simulate/invariant.ts";
 export type { Latency, RunSnapshot, SimulatedRun, StageOptions } from "./simulate/stage.ts";
 export type { SimulatedCase, TimedCommand, TimedSleep } from "./simulate/case.ts";
 export type { Badness } from "./simulate/random-world.ts";
@@ -21,6 +21,8 @@ export type { World, WorldAct, WorldQuestion, WorldScript } from "./simulate/wor
 
 // Every path of the tree
 export { exploreHost } from "./explore/tree/explore-host.ts";
+export { replayTree } from "./explore/tree/replay-tree.ts";
+export type { ReplayedTree } from "./explore/tree/replay-tree.ts";
 export { workMayFail } from "./explore/tree/options.ts";
 export type { ExploreHostOptions, Outcomes } from "./explore/tree/options.ts";
 export type { TreeStep } from "./explore/tree/steps.ts";

@@ -1,6 +1,7 @@
 // Every path of the tree: the real actors on the simulated host, and whatever can happen next in each of their states.
 //   E1  The search goes by breadth: the first way found to a state or to a broken promise is a shortest one.
-//   E2  A state is reached by playing its way from the start: nothing is copied, nothing of another way can shine through.
+//   E2  A state is reached by playing its way, from the start or from what survived its last crash: nothing else is copied,
+//       nothing of another way can shine through.
 //   E3  The same options give the same report.
 import { CoverageCounter } from "../../coverage/coverage.ts";
 import type { Broken } from "../../simulate/invariant.ts";
@@ -14,7 +15,7 @@ import type { Left } from "./next-steps.ts";
 import { workMayFail } from "./options.ts";
 import type { ExploreHostOptions } from "./options.ts";
 import { Player } from "./player.ts";
-import type { Played } from "./player.ts";
+import type { Checkpoint, Played } from "./player.ts";
 import { stateKey } from "./state-key.ts";
 import type { TreeStep } from "./steps.ts";
 
@@ -69,8 +70,15 @@ interface Node {
   readonly steps: readonly TreeStep[];
   readonly depth: number;
   readonly left: Left;
+  /** Where its process was resumed last, and the steps since then. */
+  readonly from: Checkpoint | undefined;
+  readonly since: readonly TreeStep[];
   next: readonly (readonly TreeStep[])[];
+  /** Where its process may die. */
+  here: Checkpoint | undefined;
 }
+
+type Found = Pick<Node, "parent" | "steps" | "depth" | "left">;
 
 class Search {
   readonly #options: ExploreHostOptions;
@@ -103,34 +111,51 @@ class Search {
   async #expand(at: number): Promise<void> {
     const node = this.#nodes[at];
     if (!node) return;
-    const { next } = node;
-    node.next = [];
-    if (next.length > 0 && node.depth >= (this.#options.limits?.depth ?? MOST_STEPS)) {
-      this.#isCut ??= "depth";
-      return;
-    }
-    const open = [...next];
+    const most = this.#options.limits?.depth ?? MOST_STEPS;
+    const open = [...node.next];
     for (let steps = open.shift(); steps; steps = open.shift()) {
-      open.push(...(await this.#look({ parent: at, steps, depth: node.depth + steps.length, left: leftAfter(node.left, steps) })));
+      if (node.depth + steps.length > most) {
+        this.#isCut = "depth";
+        continue;
+      }
+      open.push(
+        ...(await this.#look({ parent: at, steps, depth: node.depth + steps.length, left: leftAfter(node.left, steps) })),
+      );
       if (this.#isCut === "states") return;
     }
+    node.next = [];
+    node.here = undefined;
   }
 
   /** Plays one way. Returns what else its last step might have been, as is known only now. */
-  async #look(found: Omit<Node, "next">): Promise<readonly (readonly TreeStep[])[]> {
+  async #look(found: Found): Promise<readonly (readonly TreeStep[])[]> {
     const { parent, steps, left } = found;
     if (parent >= 0) this.#transitions++;
-    const way = [...this.#wayTo(parent), ...steps];
-    const played = await this.#player.play(way, { coverage: this.#coverage, last: steps.length });
+    const { from, since } = this.#startOf(found);
+    const played = await this.#player.play(since, { ...(from && { from }), coverage: this.#coverage, last: steps.length });
     const { outcomes = workMayFail, longestEffectMs = LONGEST_EFFECT_MS } = this.#options;
     const { movers, interruptions, siblings } = nextSteps(played, { steps, left, outcomes, longestEffectMs });
     const end = played.end ?? (movers.length === 0 ? ({ kind: "stalled" } as const) : undefined);
     const broken = end ? [...played.broken, ...played.life.auditor.verdict(played.run(end))] : played.broken;
-    for (const one of broken) await this.#witness(one, way);
+    for (const one of broken) await this.#witness(one, [...this.#wayTo(parent), ...steps]);
     const key = this.#keyOf(played, left);
     const next = broken.length > 0 ? [] : [...movers, ...interruptions];
-    if (!this.#known.has(key)) this.#add(key, { ...found, next }, end && (played.life.actor.getSnapshot().output?.outcome ?? end.kind));
+    if (!this.#known.has(key)) {
+      const here = left.crashes > 0 && next.length > 0 ? played.checkpoint() : undefined;
+      const { resumed } = played;
+      const later = since.slice(since.findLastIndex((step) => "crash" in step || "stop" in step) + 1);
+      const node: Node = { ...found, from: resumed ?? from, since: resumed ? later : since, next, here };
+      this.#add(key, node, end && (played.life.actor.getSnapshot().output?.outcome ?? end.kind));
+    }
     return broken.length > 0 ? [] : siblings;
+  }
+
+  /** A crash needs no more than what survives it; else the steps since the last interruption are played again. */
+  #startOf({ parent, steps }: Found): Pick<Node, "from" | "since"> {
+    const before = this.#nodes[parent];
+    const [step] = steps;
+    if (before?.here && step && "crash" in step && step.crash === "rest") return { from: before.here, since: [] };
+    return { from: before?.from, since: [...(before?.since ?? []), ...steps] };
   }
 
   #add(key: string, node: Node, outcome: string | undefined): void {

@@ -76,12 +76,18 @@ function moversOf(played: Played, options: NextOptions): readonly Steps[] {
 }
 
 /** A result with each outcome that it may have. */
-function deliveries({ asked }: Played, { id, kind, name, key = "", lost = 0 }: Deliverable, options: NextOptions): readonly Steps[] {
+function deliveries(
+  { asked }: Played,
+  { id, kind, name, key = "", lost = 0 }: Deliverable,
+  options: NextOptions,
+): readonly Steps[] {
   const question = asked.get(`${name} ${askedKey(key)}`);
   // What is stopped, a part, or a turn that was lost comes to the same whatever the world would do.
   const isOpen = question && (kind === "result" || kind === "error") && !(name === "modelTurn" && lost > 0);
   if (!isOpen) return [[{ deliver: id }]];
-  return options.outcomes(question).map((act, at) => [at === 0 ? { deliver: id } : { deliver: id, world: { [nameOf(question)]: act } }]);
+  return options
+    .outcomes(question)
+    .map((act, at) => [at === 0 ? { deliver: id } : { deliver: id, world: { [nameOf(question)]: act } }]);
 }
 
 /** What a person does where nothing else moves the run: each answer that they may give, or they let it go on. */

@@ -3,7 +3,7 @@
 //   P2  Only the last step is looked at closely: those before it were, when they were the last.
 //   P3  A resumed run stands where the interrupted one stood (`sameAfterResume`), and repeats nothing silently.
 import { createActor } from "xstate";
-import { stableStringify } from "../../../core/json.ts";
+import { digestOf, stableStringify } from "../../../core/json.ts";
 import type { Row } from "../../../host/journal.ts";
 import { memoryJournal } from "../../../host/memory-journal.ts";
 import type { MemoryJournal } from "../../../host/memory-journal.ts";
@@ -30,6 +30,17 @@ export interface PlayerOptions {
   readonly usual: World;
 }
 
+/** A moment of a way at which its process may die, and from which it can be taken up again: what survives, as data. */
+export interface Checkpoint {
+  readonly lines: readonly string[];
+  readonly performed: readonly Performed[];
+  readonly script: WorldScript;
+  /** Steps so far. */
+  readonly taken: number;
+  /** Digest of the tree that dies. */
+  readonly state: string;
+}
+
 /** Where a way has led. */
 export interface Played {
   readonly life: Life;
@@ -46,10 +57,16 @@ export interface Played {
   /** Each step in words, where they were asked for. */
   readonly words: readonly string[];
   readonly run: (end: SimulatedEnd) => SimulatedRun;
+  /** Where the last interruption of these steps was taken up; undefined: there was none. */
+  readonly resumed: Checkpoint | undefined;
+  /** This very moment. */
+  readonly checkpoint: () => Checkpoint;
 }
 
 /** How closely a way is looked at. */
 export interface PlayOptions {
+  /** The process has died there, and the steps follow its resume. @default the start of the run */
+  readonly from?: Checkpoint;
   /** Counts what the last step visits. */
   readonly coverage?: CoverageCounter;
   /** How many steps at the end count as the last one. @default 1 */
@@ -68,8 +85,8 @@ export class Player {
 
   async play(way: readonly TreeStep[], options: PlayOptions = {}): Promise<Played> {
     const { stage, usual } = this.#options;
-    const script = scriptOf(way);
-    const walk = new Walk(this.#options, script);
+    const script = { ...options.from?.script, ...scriptOf(way) };
+    const walk = new Walk(this.#options, script, options.from);
     const { ports } = stage;
     ports.world = (question) => {
       const name = `${question.effect} ${question.key}`;
@@ -93,16 +110,20 @@ class Walk {
   life: Life;
   readonly #options: PlayerOptions;
   readonly #script: WorldScript;
-  readonly #journal: MemoryJournal = memoryJournal();
+  readonly #journal: MemoryJournal;
   readonly #found: Broken[] = [];
   readonly #words: string[] = [];
-  #before: Performed[] = [];
-  /** Rows at the last interruption; null before the first. */
-  #recorded: number | null = null;
+  #taken: number;
+  /** Where the last interruption was taken up; undefined before the first. */
+  #from: Checkpoint | undefined;
+  #resumed: Checkpoint | undefined;
 
-  constructor(options: PlayerOptions, script: WorldScript) {
+  constructor(options: PlayerOptions, script: WorldScript, from: Checkpoint | undefined) {
     this.#options = options;
     this.#script = script;
+    this.#from = from;
+    this.#taken = from?.taken ?? 0;
+    this.#journal = memoryJournal(from?.lines);
     this.life = this.#live();
   }
 
@@ -122,6 +143,7 @@ class Walk {
     this.life.isFragile = isMiddle(way[0]);
     // A host that has just been made moves to where it waits.
     await this.life.host.pending();
+    if (this.#from && way.length === 0) await this.#compare(this.#from);
     let intents = 0;
     let said = 0;
     for (const [at, step] of way.entries()) {
@@ -131,7 +153,7 @@ class Walk {
       intents = this.life.intents;
       said = this.life.events.length;
       this.life.isFragile = isMiddle(way[at + 1]);
-      const delivered = await this.#take(step, { id: `s${at + 1}`, isLast });
+      const delivered = await this.#take(step, isLast);
       if (words) this.#words.push(wordsOf(step, delivered, this.life.events.slice(said)));
     }
     return this.#played({ hasBegun: this.life.intents > intents, coverage, said });
@@ -141,16 +163,14 @@ class Walk {
     if (isLast && coverage) this.life.watcher = coverage;
   }
 
-  async #take(
-    step: TreeStep,
-    { id, isLast }: { readonly id: string; readonly isLast: boolean },
-  ): Promise<Deliverable | undefined> {
+  async #take(step: TreeStep, isLast: boolean): Promise<Deliverable | undefined> {
+    const id = `s${++this.#taken}`;
     if ("crash" in step || "stop" in step) return this.#resume(step, isLast);
     if ("command" in step) this.life.host.send(step.command, { id });
     const delivered = await this.life.deliver("command" in step ? id : step.deliver);
     if (!delivered) {
       const what = "command" in step ? step.command.type : step.deliver;
-      const message = `played again, the way went otherwise: "${what}" was not pending at step ${id.slice(1)}`;
+      const message = `played again, the way went otherwise: "${what}" was not pending at step ${this.#taken}`;
       this.#found.push({ invariant: "sameWayAgain", message });
     }
     return delivered;
@@ -158,25 +178,33 @@ class Walk {
 
   /** P3. */
   async #resume(step: TreeStep, isLast: boolean): Promise<undefined> {
-    const before = isLast ? this.life.state() : "";
+    const from = this.#checkpoint(isLast);
     if ("stop" in step) await this.life.host.close();
-    this.#before.push(...this.life.performed);
-    this.#recorded = this.#journal.lines.length;
     const { watcher } = this.life;
+    this.#from = from;
+    this.#resumed = from;
     this.life = this.#live();
     this.life.watcher = watcher;
     await this.life.host.pending();
-    if (isLast) await this.#compare(before);
+    if (isLast) await this.#compare(from);
     return undefined;
   }
 
+  #checkpoint(withState: boolean): Checkpoint {
+    const performed = [...(this.#from?.performed ?? []), ...this.life.performed];
+    const state = withState ? digestOf(this.life.state()) : "";
+    return { lines: [...this.#journal.lines], performed, script: this.#script, taken: this.#taken, state };
+  }
+
   /** Where the resume has delivered something already, the tree of a pure replay is looked at instead. */
-  async #compare(before: string): Promise<void> {
+  async #compare({ state, lines }: Checkpoint): Promise<void> {
     const { host } = this.life;
-    const rows = this.#rowsBefore();
-    const after = host.seq === (rows.at(-1)?.seq ?? 0) ? this.life.state() : await this.#replayed(rows);
-    if (before !== after)
-      this.#found.push({ invariant: "sameAfterResume", message: `the tree stands elsewhere: ${firstDifference(before, after)}` });
+    const after = host.seq === lines.length ? this.life.state() : await this.#replayed(rowsOf(lines));
+    if (state !== digestOf(after))
+      this.#found.push({
+        invariant: "sameAfterResume",
+        message: "the resumed tree does not stand where the interrupted one stood",
+      });
   }
 
   async #replayed(rows: readonly Row[]): Promise<string> {
@@ -191,10 +219,6 @@ class Walk {
     return state;
   }
 
-  #rowsBefore(): readonly Row[] {
-    return this.#journal.lines.slice(0, this.#recorded ?? 0).map((line) => JSON.parse(line) as Row);
-  }
-
   async #played(about: {
     readonly hasBegun: boolean;
     readonly coverage: CoverageCounter | undefined;
@@ -202,8 +226,8 @@ class Walk {
   }): Promise<Played> {
     const { life } = this;
     const pending = await life.host.pending();
-    const recorded = this.#recorded === null ? [] : this.#rowsBefore();
-    const repeated = this.#recorded === null ? [] : nothingRepeated({ before: this.#before, after: life.performed, recorded });
+    const from = this.#from;
+    const repeated = from ? nothingRepeated({ before: from.performed, after: life.performed, recorded: rowsOf(from.lines) }) : [];
     if (about.coverage) for (const event of life.events.slice(about.said)) about.coverage.add(event);
     return {
       life,
@@ -215,6 +239,8 @@ class Walk {
       broken: [...this.#found, ...life.broken, ...repeated],
       words: this.#words,
       run: (how) => this.#run(how),
+      resumed: this.#resumed,
+      checkpoint: () => this.#checkpoint(true),
     };
   }
 
@@ -229,10 +255,4 @@ class Walk {
 
 const isMiddle = (step: TreeStep | undefined): boolean => step !== undefined && "crash" in step && step.crash === "middle";
 
-/** Where two texts part. */
-function firstDifference(before: string, after: string): string {
-  let at = 0;
-  while (at < before.length && before[at] === after[at]) at++;
-  const piece = (text: string): string => text.slice(Math.max(0, at - 60), at + 60);
-  return `before ${piece(before)}; after ${piece(after)}`;
-}
+const rowsOf = (lines: readonly string[]): readonly Row[] => lines.map((line) => JSON.parse(line) as Row);

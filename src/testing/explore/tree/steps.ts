@@ -24,9 +24,10 @@ export function wordsOf(step: TreeStep, delivered: Deliverable | undefined, even
   if ("crash" in step) return step.crash === "rest" ? "crash → resume" : "crash before anything follows → resume";
   if ("command" in step) return `a person: ${commandWords(step.command)}`;
   const late = Object.keys(step.world ?? {}).flatMap((name) => /^lateReport (.+)$/.exec(name)?.[1] ?? []);
-  return [told(events) ?? (delivered ? deliveryWords(delivered) : step.deliver), ...late.map((one) => `${one} reports late`)].join(
-    ", ",
-  );
+  return [
+    told(events) ?? (delivered ? deliveryWords(delivered) : step.deliver),
+    ...late.map((one) => `${one} reports late`),
+  ].join(", ");
 }
 
 /** How a task ends says more than the effect that ended it. */
