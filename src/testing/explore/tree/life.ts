@@ -3,7 +3,6 @@
 //   L2  Who asks for money or for a person is there to hear the answer (`noWordAfterTheReport`).
 import { createActor } from "xstate";
 import type { Actor, AnyActorRef, InspectionEvent } from "xstate";
-import { stableStringify } from "../../../core/json.ts";
 import type { CrashPoint } from "../../../host/crash.ts";
 import type { MemoryJournal } from "../../../host/memory-journal.ts";
 import type { Deliverable } from "../../../host/pool.ts";
@@ -28,13 +27,19 @@ export interface LifeOptions {
   readonly isLate: (attempt: string) => boolean;
 }
 
-/** Requests whose answer somebody has to hear, in words. */
-const REQUESTS: Readonly<Record<string, string>> = {
-  "budget.asked": "asks for money",
-  "turn.started": "starts a turn",
-  "ask.raised": "asks a person",
-  "conversation.held": "waits to be resumed",
+/** Requests whose answer somebody has to hear: in words, and what answers them. */
+const REQUESTS: Readonly<Record<string, { readonly words: string; readonly answers: readonly string[] }>> = {
+  "budget.asked": { words: "asks for money", answers: ["budget.granted", "budget.refused"] },
+  "ask.raised": { words: "asks a person", answers: ["ask.answered"] },
+  "conversation.held": { words: "waits to be resumed", answers: ["run.resumed"] },
 };
+
+interface Request {
+  readonly type: string;
+  /** Who asks: a conversation, an attempt. */
+  readonly who: string;
+  readonly from: AnyActorRef;
+}
 
 /** A tree and its host. */
 export class Life {
@@ -50,7 +55,7 @@ export class Life {
   /** Appends of intents so far. */
   intents = 0;
   readonly #found: Broken[] = [];
-  readonly #requests: { readonly event: InspectionEvent & { readonly type: "@xstate.event" }; readonly from: AnyActorRef }[] = [];
+  #requests: Request[] = [];
 
   constructor({ machine, input, journal, invariants, isLate }: LifeOptions) {
     this.auditor = new Auditor(invariants);
@@ -81,9 +86,9 @@ export class Life {
     return delivered;
   }
 
-  /** The whole tree and all that it said, as a text. */
+  /** The whole tree and all that it said, as a text: a replay makes the same objects in the same way. */
   state(): string {
-    return stableStringify([this.actor.getPersistedSnapshot(), this.events]);
+    return JSON.stringify([this.actor.getPersistedSnapshot(), this.events]);
   }
 
   #mustDie({ when, rows }: CrashPoint): boolean {
@@ -101,20 +106,24 @@ export class Life {
   #inspect(event: InspectionEvent): void {
     if (!this.watcher) return;
     this.watcher.inspect(event);
-    if (event.type === "@xstate.event" && event.sourceRef && Object.hasOwn(REQUESTS, event.event.type)) {
-      // In a tree whoever sends is an actor.
-      this.#requests.push({ event, from: event.sourceRef as AnyActorRef });
-    }
+    if (event.type !== "@xstate.event") return;
+    const { type, ...said } = event.event;
+    // In a tree whoever sends and whoever is sent to is an actor.
+    const to = event.actorRef as AnyActorRef;
+    const from = event.sourceRef as AnyActorRef | undefined;
+    if (from && Object.hasOwn(REQUESTS, type))
+      this.#requests.push({ type, who: "from" in said && typeof said.from === "string" ? said.from : from.id, from });
+    else if (this.#requests.length > 0 && to.getSnapshot().status === "active")
+      this.#requests = this.#requests.filter((one) => one.from !== to || !REQUESTS[one.type]?.answers.includes(type));
   }
 
-  /** L2. What ends in the step in which it asks can't hear the answer. */
+  /** L2. Who ends in the step in which it asks, and has not heard the answer by then, never will. */
   #judgeRequests(): void {
-    for (const { event, from } of this.#requests.splice(0)) {
+    for (const { type, who, from } of this.#requests) {
       if (from.getSnapshot().status !== "done") continue;
-      const { type, ...said } = event.event;
-      const who = "from" in said && typeof said.from === "string" ? said.from : from.id;
-      const message = `${who} ${REQUESTS[type]} (${type}) with its last word: "${from.id}" has ended, nobody hears the answer`;
+      const message = `${who} ${REQUESTS[type]?.words} (${type}) with its last word: "${from.id}" has ended, nobody hears the answer`;
       this.#found.push({ invariant: "noWordAfterTheReport", message });
     }
+    this.#requests = [];
   }
 }

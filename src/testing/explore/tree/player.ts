@@ -3,7 +3,7 @@
 //   P2  Only the last step is looked at closely: those before it were, when they were the last.
 //   P3  A resumed run stands where the interrupted one stood (`sameAfterResume`), and repeats nothing silently.
 import { createActor } from "xstate";
-import { digestOf, stableStringify } from "../../../core/json.ts";
+import { digestOf } from "../../../core/json.ts";
 import type { Row } from "../../../host/journal.ts";
 import { memoryJournal } from "../../../host/memory-journal.ts";
 import type { MemoryJournal } from "../../../host/memory-journal.ts";
@@ -214,7 +214,7 @@ class Walk {
     actor.on("*", (event) => void events.push(event));
     actor.start();
     await replay.idle();
-    const state = stableStringify([actor.getPersistedSnapshot(), events]);
+    const state = JSON.stringify([actor.getPersistedSnapshot(), events]);
     await replay.close();
     return state;
   }
