@@ -73,12 +73,19 @@ const CORNERS = [
     options: { synthesis: false },
     commands: [{ type: "task.skip", task: "t1" }, { type: "run.cancel" }],
   },
-  { name: "reports come late", plan: planOf("function", [[]]), options: { synthesis: false }, outcomes: lateToo },
+  {
+    name: "reports come late",
+    plan: planOf("function", [[], []]),
+    options: { synthesis: false, concurrency: 2 },
+    crashes: 0,
+    outcomes: lateToo,
+  },
   {
     name: "money for one turn at a time",
     plan: planOf("model", [[], []]),
     options: { synthesis: false, concurrency: 2 },
-    budget: { tokens: 60_000 },
+    // The worst case of a turn is 17,000 tokens.
+    budget: { tokens: 25_000 },
     outcomes: alwaysWell,
   },
 ];

@@ -12,6 +12,13 @@ export interface SimulatedEffect {
   readonly input: EffectInput;
 }
 
+/** An effect that has not begun. `lost`: how often it was in flight at a crash before. */
+export interface WaitingEffect {
+  /** `path:key` */
+  readonly id: string;
+  readonly lost: number;
+}
+
 /** Something that can be delivered next. */
 export interface Deliverable {
   readonly kind: "result" | "error" | "cancelled" | "part" | "timer" | "command";

@@ -13,7 +13,7 @@ import type { Journal } from "./journal.ts";
 import { memoryJournal } from "./memory-journal.ts";
 import type { Command, Host, HostEnd, SendOptions } from "./port.ts";
 import { Runtime } from "./runtime.ts";
-import { type Candidate, type Deliverable, Pool, type SimulatedEffect } from "./pool.ts";
+import { type Candidate, type Deliverable, Pool, type SimulatedEffect, type WaitingEffect } from "./pool.ts";
 import { type Timer, Timers } from "./timers.ts";
 
 /** Options of `simulatedHost`. */
@@ -57,6 +57,8 @@ export interface SimulatedHost extends Host {
   pending(): Promise<readonly Deliverable[]>;
   /** How the run ended; undefined while it goes on. */
   readonly ended: HostEnd | undefined;
+  /** Effects that have not begun, since the gate is closed or there is no room. */
+  readonly waiting: readonly WaitingEffect[];
   /** All timers that are set, in the order in which they will come. */
   readonly timers: readonly Deliverable[];
   /**
@@ -167,6 +169,10 @@ class Simulation extends RunHost implements SimulatedHost {
 
   get ended(): HostEnd | undefined {
     return this.#simulated.ended;
+  }
+
+  get waiting(): readonly WaitingEffect[] {
+    return this.#simulated.waiting.map(({ id, lost }) => ({ id, lost }));
   }
 
   get timers(): readonly Deliverable[] {

@@ -88,7 +88,7 @@ describe("interruptions", () => {
 
 describe("people", () => {
   it("send each command at most once, at any moment", async () => {
-    const options = { workers, plan: two, options: { synthesis: false }, crashes: 0 };
+    const options = { workers, plan: one, options: { synthesis: false }, crashes: 0 };
     const alone = await exploreHost(options);
     const found = await exploreHost({ ...options, commands: [{ type: "run.cancel" }, { type: "task.skip", task: "t1" }] });
     expect(found.violations).toEqual([]);
@@ -166,6 +166,7 @@ describe("a broken promise", () => {
       workers,
       plan: two,
       options: { synthesis: false },
+      ...calm,
       invariants: [never],
     });
     expect(violations).toHaveLength(1);
@@ -178,7 +179,7 @@ describe("a broken promise", () => {
   });
 
   it("can be played again, on the real actors, to look at", async () => {
-    const options = { workers, plan: two, options: { synthesis: false }, invariants: [never] };
+    const options = { workers, plan: two, options: { synthesis: false }, ...calm, invariants: [never] };
     const [witness] = (await exploreHost(options)).violations;
     const replayed = await replayTree(options, JSON.parse(JSON.stringify(witness?.steps ?? [])) as readonly TreeStep[]);
     expect(replayed.broken).toEqual([{ invariant: "neverBothOver", message: "both are finished" }]);

@@ -17,6 +17,7 @@ import type { ExploreHostOptions } from "./options.ts";
 import { Player } from "./player.ts";
 import type { Checkpoint, Played } from "./player.ts";
 import { stateKey } from "./state-key.ts";
+import { scriptOf } from "./steps.ts";
 import type { TreeStep } from "./steps.ts";
 
 /** Promises that are checked of every way, whatever `invariants` are given. */
@@ -64,6 +65,17 @@ export function playerOf(options: ExploreHostOptions): Player {
   return new Player({ stage, case: played, invariants, usual: (question) => outcomes(question)[0] ?? {} });
 }
 
+/** What tells the state that a way led to from all others. */
+export function keyOf({ life, pending }: Played, left: Left, { key, ignore = [], budget }: ExploreHostOptions): string {
+  const { host, actor } = life;
+  const more = key?.(actor.getSnapshot()) ?? null;
+  const budgets = [left.crashes, left.stops, ...left.commands.map(({ type }) => type)];
+  return stateKey(
+    { root: actor, now: host.clock.now(), pending: [...pending, ...host.waiting], timers: host.timers, left: budgets, more },
+    { money: budget !== undefined, ignore },
+  );
+}
+
 /** A state that was found: how, and what can happen next until that was looked at. */
 interface Node {
   readonly parent: number;
@@ -83,7 +95,6 @@ type Found = Pick<Node, "parent" | "steps" | "depth" | "left">;
 class Search {
   readonly #options: ExploreHostOptions;
   readonly #player: Player;
-  readonly #hasMoney: boolean;
   readonly #coverage = new CoverageCounter();
   readonly #nodes: Node[] = [];
   readonly #known = new Map<string, number>();
@@ -95,7 +106,6 @@ class Search {
   constructor(options: ExploreHostOptions) {
     this.#options = options;
     this.#player = playerOf(options);
-    this.#hasMoney = options.budget !== undefined;
   }
 
   async run(): Promise<void> {
@@ -138,7 +148,7 @@ class Search {
     const end = played.end ?? (movers.length === 0 ? ({ kind: "stalled" } as const) : undefined);
     const broken = end ? [...played.broken, ...played.life.auditor.verdict(played.run(end))] : played.broken;
     for (const one of broken) await this.#witness(one, [...this.#wayTo(parent), ...steps]);
-    const key = this.#keyOf(played, left);
+    const key = keyOf(played, left, this.#options);
     const next = broken.length > 0 ? [] : [...movers, ...interruptions];
     if (!this.#known.has(key)) {
       const here = left.crashes > 0 && next.length > 0 ? played.checkpoint() : undefined;
@@ -168,17 +178,6 @@ class Search {
     if (outcome !== undefined) this.#ends.set(outcome, (this.#ends.get(outcome) ?? 0) + 1);
   }
 
-  #keyOf({ life, pending }: Played, left: Left): string {
-    const { key, ignore = [] } = this.#options;
-    const { host, actor } = life;
-    const more = key?.(actor.getSnapshot()) ?? null;
-    const budgets = [left.crashes, left.stops, ...left.commands.map(({ type }) => type)];
-    return stateKey(
-      { root: actor, now: host.clock.now(), pending, timers: host.timers, left: budgets, more },
-      { money: this.#hasMoney, ignore },
-    );
-  }
-
   #wayTo(at: number): readonly TreeStep[] {
     const parts: (readonly TreeStep[])[] = [];
     for (let node = this.#nodes[at]; node; node = this.#nodes[node.parent]) parts.push(node.steps);
@@ -188,7 +187,7 @@ class Search {
   async #witness({ invariant, message }: Broken, steps: readonly TreeStep[]): Promise<void> {
     if (this.#violations.has(invariant)) return;
     const { words } = await this.#player.play(steps, { words: true });
-    this.#violations.set(invariant, { invariant, message, steps, script: words.join(" → ") });
+    this.#violations.set(invariant, { invariant, message, steps, script: scriptOf(words) });
   }
 
   report(): Exploration<TreeStep> {
@@ -208,7 +207,7 @@ class Search {
   }
 
   #limits(): readonly string[] {
-    const { crashes = 1, stops = 0, commands = [], limits = {}, longestEffectMs = LONGEST_EFFECT_MS } = this.#options;
+    const { crashes = 1, stops = 0, commands = [], limits = {}, budget, longestEffectMs = LONGEST_EFFECT_MS } = this.#options;
     const { states = MOST_STATES, depth = MOST_STEPS } = limits;
     return [
       ...(this.#isCut === "states" ? [`Not exhausted: it ended at ${states} states.`] : []),
@@ -218,7 +217,7 @@ class Search {
       `A timer comes before results in flight only when it is due within ${longestEffectMs} ms.`,
       "Promises about the past are checked along the way by which a state was first reached.",
       "Random waits are those of one seed; of moments only their order tells states apart.",
-      ...(this.#hasMoney ? [] : ["There is no limit of money, tokens or time: sums do not tell states apart."]),
+      ...(budget ? [] : ["There is no limit of money, tokens or time: sums do not tell states apart."]),
     ];
   }
 }

@@ -3,6 +3,7 @@ import type { Broken } from "../../simulate/invariant.ts";
 import type { SimulatedRun } from "../../simulate/stage.ts";
 import { playerOf } from "./explore-host.ts";
 import type { ExploreHostOptions } from "./options.ts";
+import { scriptOf } from "./steps.ts";
 import type { TreeStep } from "./steps.ts";
 
 /** What a way came to. */
@@ -25,5 +26,5 @@ export async function replayTree(options: ExploreHostOptions, steps: readonly Tr
   const run = played.run(end ?? { kind: "stalled" });
   const isOver = end !== undefined || pending.length === 0;
   const broken = isOver ? [...played.broken, ...life.auditor.verdict(run)] : played.broken;
-  return { broken: [...new Map(broken.map((one) => [one.invariant, one])).values()], script: words.join(" → "), run };
+  return { broken: [...new Map(broken.map((one) => [one.invariant, one])).values()], script: scriptOf(words), run };
 }

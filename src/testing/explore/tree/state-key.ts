@@ -4,14 +4,15 @@
 //   K2  What lists hold in an order that nothing reads counts as a set.
 import type { AnyActorRef, Snapshot } from "xstate";
 import { digestOf, isPlainObject } from "../../../core/json.ts";
-import type { Deliverable } from "../../../host/pool.ts";
+import type { Deliverable, WaitingEffect } from "../../../host/pool.ts";
 import { START } from "../../simulate/stage.ts";
 
 /** What a key is made from. */
 export interface KeyParts {
   readonly root: AnyActorRef;
   readonly now: number;
-  readonly pending: readonly Deliverable[];
+  /** What is in flight, and what has not begun: it may have been in flight before a crash. */
+  readonly pending: readonly (Deliverable | WaitingEffect)[];
   readonly timers: readonly Deliverable[];
   /** What is left of the budgets of crashes, stops and commands. */
   readonly left: readonly unknown[];
@@ -69,7 +70,9 @@ export function stateKey(parts: KeyParts, rules: KeyRules): string {
   return digestOf(text.end());
 }
 
-function inFlight({ kind, id, name = "", lost = 0, behind = 0 }: Deliverable): string {
+function inFlight(one: Deliverable | WaitingEffect): string {
+  if (!("kind" in one)) return `waiting ${nameOf(one.id)} ${one.lost}`;
+  const { kind, id, name = "", lost = 0, behind = 0 } = one;
   return `${kind === "timer" ? "" : kind} ${nameOf(id)} ${BLIND_TO_LOSS.has(name) ? "" : lost} ${behind}`;
 }
 

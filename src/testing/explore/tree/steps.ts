@@ -24,11 +24,13 @@ export function wordsOf(step: TreeStep, delivered: Deliverable | undefined, even
   if ("crash" in step) return step.crash === "rest" ? "crash → resume" : "crash before anything follows → resume";
   if ("command" in step) return `a person: ${commandWords(step.command)}`;
   const late = Object.keys(step.world ?? {}).flatMap((name) => /^lateReport (.+)$/.exec(name)?.[1] ?? []);
-  return [
-    told(events) ?? (delivered ? deliveryWords(delivered) : step.deliver),
-    ...late.map((one) => `${one} reports late`),
-  ].join(", ");
+  const plain = delivered ? deliveryWords(delivered) : step.deliver;
+  // Who ends a task with a late report is not who is delivered.
+  return late.length > 0 ? [plain, ...late.map((one) => `${one} reports late`)].join(", ") : (told(events) ?? plain);
 }
+
+/** A way in words. */
+export const scriptOf = (words: readonly string[]): string => (words.length === 0 ? "at the start" : words.join(" → "));
 
 /** How a task ends says more than the effect that ended it. */
 function told(events: readonly RunEvent[]): string | undefined {
