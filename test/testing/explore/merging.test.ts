@@ -35,7 +35,7 @@ describe("states that are told to be the same", () => {
     );
     expect(budgeted.faults).toEqual([]);
     const commands = [{ type: "run.pause" }] as const;
-    const told = await merge({ plan: planOf({ a: { worker: "model" } }), options: { synthesis: false }, commands }, 5);
+    const told = await merge({ plan: planOf({ a: { worker: "model" } }), options: { synthesis: false }, commands }, 2);
     expect(told.faults).toEqual([]);
     expect(budgeted.compared + told.compared).toBeGreaterThan(15);
   });

@@ -2,7 +2,7 @@
 //   L1  Nothing is delivered before it is committed (`durableBeforeVisible`).
 //   L2  Who asks for money or for a person is there to hear the answer (`noWordAfterTheReport`).
 import { createActor } from "xstate";
-import type { Actor, AnyActorRef, InspectionEvent } from "xstate";
+import type { Actor, AnyActorRef, InspectionEvent, Snapshot } from "xstate";
 import type { CrashPoint } from "../../../host/crash.ts";
 import type { MemoryJournal } from "../../../host/memory-journal.ts";
 import type { Deliverable } from "../../../host/pool.ts";
@@ -113,17 +113,19 @@ export class Life {
     const from = event.sourceRef as AnyActorRef | undefined;
     if (from && Object.hasOwn(REQUESTS, type))
       this.#requests.push({ type, who: "from" in said && typeof said.from === "string" ? said.from : from.id, from });
-    else if (this.#requests.length > 0 && to.getSnapshot().status === "active")
+    else if (this.#requests.length > 0 && statusOf(to) === "active")
       this.#requests = this.#requests.filter((one) => one.from !== to || !REQUESTS[one.type]?.answers.includes(type));
   }
 
   /** L2. Who ends in the step in which it asks, and has not heard the answer by then, never will. */
   #judgeRequests(): void {
     for (const { type, who, from } of this.#requests) {
-      if (from.getSnapshot().status !== "done") continue;
+      if (statusOf(from) !== "done") continue;
       const message = `${who} ${REQUESTS[type]?.words} (${type}) with its last word: "${from.id}" has ended, nobody hears the answer`;
       this.#found.push({ invariant: "noWordAfterTheReport", message });
     }
     this.#requests = [];
   }
 }
+
+const statusOf = (actor: AnyActorRef): string => (actor.getSnapshot() as Snapshot<unknown>).status;

@@ -51,14 +51,11 @@ export function nextSteps(played: Played, options: NextOptions): Next {
 }
 
 /** What is left of the budgets after some steps. */
-export function leftAfter(left: Left, steps: Steps): Left {
-  return steps.reduce<Left>((before, step) => {
-    if ("crash" in step) return { ...before, crashes: before.crashes - 1 };
-    if ("stop" in step) return { ...before, stops: before.stops - 1 };
-    if ("command" in step) return { ...before, commands: before.commands.filter((command) => command !== step.command) };
-    return before;
-  }, left);
-}
+export const leftAfter = (left: Left, steps: Steps): Left => ({
+  crashes: left.crashes - steps.filter((step) => "crash" in step).length,
+  stops: left.stops - steps.filter((step) => "stop" in step).length,
+  commands: left.commands.filter((command) => !steps.some((step) => "command" in step && step.command === command)),
+});
 
 function moversOf(played: Played, options: NextOptions): readonly Steps[] {
   const { pending, life } = played;

@@ -101,7 +101,7 @@ export class Player {
 
 /** All that the world does otherwise in a way (P1). */
 const scriptOf = (way: readonly TreeStep[]): WorldScript =>
-  Object.assign({}, ...way.map((step) => ("deliver" in step ? step.world : undefined)));
+  Object.fromEntries(way.flatMap((step) => ("deliver" in step ? Object.entries(step.world ?? {}) : [])));
 
 /** One way while it is played. */
 class Walk {

@@ -31,7 +31,14 @@ export interface KeyRules {
 /** Fields of the orchestrator's context that are left out. */
 const LEFT_OUT_OF_RUN: ReadonlySet<string> = new Set([
   // Never change in a run.
-  ...["runId", "request", "mode", "workers", "models", "options", "lineage", "startedAt"],
+  "runId",
+  "request",
+  "mode",
+  "workers",
+  "models",
+  "options",
+  "lineage",
+  "startedAt",
   // Told to people; no decision reads them.
   "letters",
   // Draws the next random wait; how long waits are is told by their timers, the next draw may differ (said in `limits`).
@@ -133,7 +140,7 @@ class Writer {
       if (field === undefined || this.#isLeftOut(name, from)) continue;
       this.add(`${name}:`);
       if (from === "run" && name === "alarm") this.value((field as { readonly dueAt: number | null }).dueAt);
-      else if (from !== "user" && SETS.has(name) && Array.isArray(field)) this.value(field.toSorted());
+      else if (from !== "user" && SETS.has(name) && Array.isArray(field)) this.value(field.map(String).toSorted());
       else this.value(field, from);
     }
     this.add("}");
