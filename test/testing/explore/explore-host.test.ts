@@ -86,6 +86,53 @@ describe("interruptions", () => {
   });
 });
 
+describe("what may run once", () => {
+  const pay = effect("pay", { class: "once" }, () => "paid");
+  const machine = setup({ types: { context: {} as DelegateInput, input: {} as DelegateInput }, actors: { pay } }).createMachine({
+    id: "payer",
+    context: ({ input }) => input,
+    initial: "paying",
+    states: {
+      paying: { invoke: { id: "pay", src: "pay", input: { key: "pay" }, onDone: "paid", onError: "unknown" } },
+      paid: { type: "final" },
+      unknown: { type: "final" },
+    },
+    output: { ok: true, output: "done" },
+  });
+  const payer = defineWorker({ name: "payer", description: "pays", machine });
+
+  it("is in doubt after a crash at rest, and not yet begun after one in the middle", async () => {
+    const options = { workers: [payer], plan: planOf({ a: { worker: "payer" } }), options: { synthesis: false } };
+    const found = await exploreHost(options);
+    expect(found.violations).toEqual([]);
+    const statesOf = async (...steps: readonly TreeStep[]) => {
+      const { run, broken, script } = await replayTree(options, steps);
+      expect(broken).toEqual([]);
+      return [script, run.rows.filter(({ key }) => key === "pay").map(({ kind }) => kind)];
+    };
+    expect(await statesOf({ crash: "rest" })).toEqual(["crash → resume", ["intent", "error"]]);
+    expect(await statesOf({ crash: "middle" })).toEqual(["crash before anything follows → resume", ["intent"]]);
+    expect(found.coverage.machines["payer"]?.states).toMatchObject({ "payer.paid": expect.any(Number), "payer.unknown": 1 });
+  });
+});
+
+describe("a late report", () => {
+  it("comes when the next attempt runs, and is a dead letter", async () => {
+    const { violations, coverage } = await exploreHost({
+      workers,
+      plan: one,
+      options: { synthesis: false },
+      crashes: 0,
+      outcomes: ({ effect: name, key }) => {
+        if (name === "lateReport") return [{}, { late: true }];
+        return name === "performWork" && key === "t1#1/perform" ? [{}, { fail: "WorkerCrashed" }] : [{}];
+      },
+    });
+    expect(violations).toEqual([]);
+    expect(coverage.events["letter.dropped"]).toBe(1);
+  });
+});
+
 describe("people", () => {
   it("send each command at most once, at any moment", async () => {
     const options = { workers, plan: one, options: { synthesis: false }, crashes: 0 };
