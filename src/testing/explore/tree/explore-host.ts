@@ -76,7 +76,9 @@ export function keyOf({ life, pending }: Played, left: Left, { key, ignore = [],
   );
 }
 
-/** A state that was found: how, and what can happen next until that was looked at. */
+type Steps = readonly TreeStep[];
+
+/** A state that was found, and how. */
 interface Node {
   readonly parent: number;
   readonly steps: readonly TreeStep[];
@@ -85,9 +87,14 @@ interface Node {
   /** Where its process was resumed last, and the steps since then. */
   readonly from: Checkpoint | undefined;
   readonly since: readonly TreeStep[];
-  next: readonly (readonly TreeStep[])[];
   /** Where its process may die. */
   here: Checkpoint | undefined;
+}
+
+/** What is still to be looked at: steps that lead on from a node. */
+interface Work {
+  readonly at: number;
+  readonly next: readonly Steps[];
 }
 
 type Found = Pick<Node, "parent" | "steps" | "depth" | "left">;
@@ -97,7 +104,9 @@ class Search {
   readonly #player: Player;
   readonly #coverage = new CoverageCounter();
   readonly #nodes: Node[] = [];
-  readonly #known = new Map<string, number>();
+  readonly #known = new Set<string>();
+  /** What is to be looked at, by the depth of where it leads on from. */
+  readonly #levels: Work[][] = [];
   readonly #ends = new Map<string, number>();
   readonly #violations = new Map<string, Witness<TreeStep>>();
   #transitions = 0;
@@ -111,34 +120,48 @@ class Search {
   async run(): Promise<void> {
     const { commands = [], crashes = 1, stops = 0 } = this.#options;
     const left: Left = { crashes, stops, commands };
-    const siblings = await this.#look({ parent: -1, steps: [], depth: 0, left });
-    const [root] = this.#nodes;
-    if (root) root.next = [...root.next, ...siblings];
-    // The list grows while it is gone through.
-    for (let at = 0; at < this.#nodes.length && this.#isCut !== "states"; at++) await this.#expand(at);
+    this.#postpone(0, await this.#look({ parent: -1, steps: [], depth: 0, left }));
+    for (let depth = 0; depth < this.#levels.length && this.#isCut !== "states"; depth++) {
+      // What is found by a level lies deeper.
+      for (const { at, next } of this.#levels[depth] ?? []) await this.#expand(at, next);
+      this.#levels[depth] = [];
+    }
   }
 
-  async #expand(at: number): Promise<void> {
+  /** What follows on a node, and what its last step might have been instead: at once, or a level later where it is longer. */
+  async #expand(at: number, next: readonly Steps[]): Promise<void> {
     const node = this.#nodes[at];
     if (!node) return;
     const most = this.#options.limits?.depth ?? MOST_STEPS;
-    const open = [...node.next];
+    const open = [...next];
     for (let steps = open.shift(); steps; steps = open.shift()) {
+      if (this.#isCut === "states") return;
       if (node.depth + steps.length > most) {
         this.#isCut = "depth";
         continue;
       }
-      open.push(
-        ...(await this.#look({ parent: at, steps, depth: node.depth + steps.length, left: leftAfter(node.left, steps) })),
-      );
-      if (this.#isCut === "states") return;
+      const depth = node.depth + steps.length;
+      const siblings = await this.#look({ parent: at, steps, depth, left: leftAfter(node.left, steps) });
+      open.push(...siblings.filter(({ length }) => length === steps.length));
+      const longer = siblings.filter(({ length }) => length > steps.length);
+      this.#postpone(at, longer);
     }
-    node.next = [];
     node.here = undefined;
   }
 
+  /** Steps that are longer than one are looked at when other ways of their length are (E1). */
+  #postpone(at: number, next: readonly Steps[]): void {
+    const [steps] = next;
+    const node = this.#nodes[at];
+    if (steps && node) this.#plan(node.depth + steps.length - 1, { at, next });
+  }
+
+  #plan(depth: number, work: Work): void {
+    (this.#levels[depth] ??= []).push(work);
+  }
+
   /** Plays one way. Returns what else its last step might have been, as is known only now. */
-  async #look(found: Found): Promise<readonly (readonly TreeStep[])[]> {
+  async #look(found: Found): Promise<readonly Steps[]> {
     const { parent, steps, left } = found;
     if (parent >= 0) this.#transitions++;
     const { from, since } = this.#startOf(found);
@@ -154,8 +177,9 @@ class Search {
       const here = left.crashes > 0 && next.length > 0 ? played.checkpoint() : undefined;
       const { resumed } = played;
       const later = since.slice(since.findLastIndex((step) => "crash" in step || "stop" in step) + 1);
-      const node: Node = { ...found, from: resumed ?? from, since: resumed ? later : since, next, here };
+      const node: Node = { ...found, from: resumed ?? from, since: resumed ? later : since, here };
       this.#add(key, node, end && (played.life.actor.getSnapshot().output?.outcome ?? end.kind));
+      if (next.length > 0 && this.#isCut !== "states") this.#plan(found.depth, { at: this.#nodes.length - 1, next });
     }
     return broken.length > 0 ? [] : siblings;
   }
@@ -173,7 +197,7 @@ class Search {
       this.#isCut = "states";
       return;
     }
-    this.#known.set(key, this.#nodes.length);
+    this.#known.add(key);
     this.#nodes.push(node);
     if (outcome !== undefined) this.#ends.set(outcome, (this.#ends.get(outcome) ?? 0) + 1);
   }
