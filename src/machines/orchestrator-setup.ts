@@ -122,6 +122,7 @@ export function orchestratorSetup(rules: RunRules) {
       isPlanned: ({ context }) => context.plan !== null,
       isRoutedDirect: ({ context }) => context.route?.mode === "direct",
       isRouted: ({ context }) => context.route !== null,
+      isExplored: ({ event }) => event.type === "xstate.done.actor.explore" && event.output.value.ok,
       needsNoReview: ({ context }) => !context.options.review,
       nobodyIsThere: ({ context }) => context.options.asks === "deny",
       isPlanApproved: ({ context, event }) => isPlanAnswer(context, event) && event.decision === "approve",

@@ -125,10 +125,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                           workspace: "plan",
                           layers: [],
                         }),
-                        onDone: [
-                          { guard: ({ event }) => event.output.value.ok, target: "planning" },
-                          { actions: "failExploring" },
-                        ],
+                        onDone: [{ guard: "isExplored", target: "planning" }, { actions: "failExploring" }],
                         onError: { actions: "failExploring" },
                       },
                     },

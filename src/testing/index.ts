@@ -1,6 +1,7 @@
 // The door `quatrain/testing`: doubles for your own tests, the same that Quatrain's tests use.
 export { scriptedModel } from "./scripted-model.ts";
-export type { Script, ScriptedAnswer, ScriptedModel } from "./scripted-model.ts";
+export type { ExpectedTurn, Script, ScriptedAnswer, ScriptedCall, ScriptedModel, ScriptedTurn } from "./scripted-model.ts";
+export type { Expectation } from "./script-mismatch.ts";
 export { simulatedPorts } from "./simulated-ports.ts";
 export type { Performed, SimulatedStep, SimulatedWorld } from "./simulated-ports.ts";
 export { simulatedHost } from "../host/simulated.ts";
@@ -30,6 +31,11 @@ export type { Exploration, Witness } from "./explore/report.ts";
 
 // What was visited
 export type { Counts, Coverage, MachineCoverage } from "./coverage/coverage.ts";
+
+// Static checks of state machines
+export { LINT_RULES, lintMachine, lintText } from "./lint/lint-machine.ts";
+export type { LintIssue, LintOptions, LintRule } from "./lint/lint-machine.ts";
+export type { LintFacts } from "./lint/issue.ts";
 
 // The stand-in server: speaks the Messages API on loopback
 export { standIn } from "./stand-in/stand-in.ts";

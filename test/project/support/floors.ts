@@ -33,6 +33,7 @@ export const importers: readonly PackageRule[] = [
   { packages: /^rxjs$/, folders: impure(), types: [] },
   { packages: /^@statelyai\/inspect$/, folders: ["inspect"], types: [] },
   { packages: /^(ink|react|commander)(\/|$)/, folders: ["cli"], types: [] },
+  { packages: /^vitest$/, folders: ["testing/vitest"], types: [] },
   { packages: /^(fast-check|vitest)(\/|$)/, folders: [], types: [] },
 ];
 
@@ -79,9 +80,9 @@ export function strayPackages(files: readonly SourceFile[], installed: ReadonlyS
   return files.flatMap((file) =>
     edges(file, (edge) => {
       if (edge.target !== undefined) return undefined;
-      const folder = folderOf(file.path);
+      const liesIn = (folder: string) => file.path.startsWith(`src/${folder}/`);
       const rule = importers.find((one) => one.packages.test(edge.specifier));
-      const allowed = !rule || rule.folders.includes(folder) || (edge.kind === "type" && rule.types.includes(folder));
+      const allowed = !rule || rule.folders.some(liesIn) || (edge.kind === "type" && rule.types.some(liesIn));
       if (!allowed) return `belongs to ${rule.folders.map((one) => `src/${one}`).join(", ") || "no folder of src"}`;
       if (edge.specifier.startsWith("node:"))
         return nodeFree.some((one) => file.path.startsWith(one)) ? "must stay out here" : undefined;
