@@ -236,6 +236,13 @@ describe("a broken promise", () => {
     expect(replayed.run.events.map(({ type }) => type)).toContain("task.finished");
   });
 
+  it("is also a way that can't be played any more", async () => {
+    const { broken } = await replayTree({ workers, plan: one }, [{ deliver: "worker:t9#1/perform:t9#1/perform" }]);
+    expect(broken.map(({ invariant, message }) => `${invariant}: ${message}`)).toEqual([
+      `sameWayAgain: played again, the way went otherwise: "worker:t9#1/perform:t9#1/perform" was not pending at step 1`,
+    ]);
+  });
+
   it("of a machine that remembers something outside is found after a crash", async () => {
     let times = 0;
     const work = effect("work", { class: "idempotent" }, () => "done");

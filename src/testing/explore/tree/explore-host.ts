@@ -237,7 +237,7 @@ class Search {
       ...(this.#isCut === "states" ? [`Not exhausted: it ended at ${states} states.`] : []),
       ...(this.#isCut === "depth" ? [`Not exhausted: ways are cut after ${depth} steps.`] : []),
       ...(this.#violations.size > 0 ? ["What follows after a broken promise was not looked at."] : []),
-      `In a way there are at most ${crashes} crashes, ${stops} clean stops, and each of ${commands.length} commands once.`,
+      `Most in one way: crashes ${crashes}, clean stops ${stops}, commands ${commands.length} (each once).`,
       `A timer comes before results in flight only when it is due within ${longestEffectMs} ms.`,
       "Promises about the past are checked along the way by which a state was first reached.",
       "Random waits are those of one seed; of moments only their order tells states apart.",
