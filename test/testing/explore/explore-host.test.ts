@@ -262,6 +262,7 @@ describe("a broken promise", () => {
     const own = defineWorker({ name: "forgetful", description: "forgets", machine });
     const { violations } = await exploreHost({ workers: [own], plan: planOf({ a: { worker: "forgetful" } }), ignore: [] });
     expect(violations.map(({ invariant, script }) => [invariant, script])).toEqual([["sameAfterResume", "crash → resume"]]);
+    expect(violations[0]?.message).toMatch(/"at":\d+.* became .*"at":\d+/);
   });
 
   it("of an effect that is another one each time is found", async () => {

@@ -210,8 +210,10 @@ class Search {
 
   async #witness({ invariant, message }: Broken, steps: readonly TreeStep[]): Promise<void> {
     if (this.#violations.has(invariant)) return;
-    const { words } = await this.#player.play(steps, { words: true });
-    this.#violations.set(invariant, { invariant, message, steps, script: scriptOf(words) });
+    const { words, broken } = await this.#player.play(steps, { words: true });
+    // Played in one go it can tell more.
+    const again = broken.find((one) => one.invariant === invariant);
+    this.#violations.set(invariant, { invariant, message: again?.message ?? message, steps, script: scriptOf(words) });
   }
 
   report(): Exploration<TreeStep> {

@@ -178,7 +178,8 @@ class Walk {
 
   /** P3. */
   async #resume(step: TreeStep, isLast: boolean): Promise<undefined> {
-    const from = this.#checkpoint(isLast);
+    const before = isLast ? this.life.state() : "";
+    const from = this.#checkpoint(before);
     if ("stop" in step) await this.life.host.close();
     const { watcher } = this.life;
     this.#from = from;
@@ -186,25 +187,23 @@ class Walk {
     this.life = this.#live();
     this.life.watcher = watcher;
     await this.life.host.pending();
-    if (isLast) await this.#compare(from);
+    if (isLast) await this.#compare(from, before);
     return undefined;
   }
 
-  #checkpoint(withState: boolean): Checkpoint {
+  #checkpoint(state: string): Checkpoint {
     const performed = [...(this.#from?.performed ?? []), ...this.life.performed];
-    const state = withState ? digestOf(this.life.state()) : "";
-    return { lines: [...this.#journal.lines], performed, script: this.#script, taken: this.#taken, state };
+    const lines = [...this.#journal.lines];
+    return { lines, performed, script: this.#script, taken: this.#taken, state: digestOf(state) };
   }
 
   /** Where the resume has delivered something already, the tree of a pure replay is looked at instead. */
-  async #compare({ state, lines }: Checkpoint): Promise<void> {
+  async #compare({ state, lines }: Checkpoint, before?: string): Promise<void> {
     const { host } = this.life;
     const after = host.seq === lines.length ? this.life.state() : await this.#replayed(rowsOf(lines));
-    if (state !== digestOf(after))
-      this.#found.push({
-        invariant: "sameAfterResume",
-        message: "the resumed tree does not stand where the interrupted one stood",
-      });
+    if (state === digestOf(after)) return;
+    const where = before === undefined ? "" : `: ${firstDifference(before, after)}`;
+    this.#found.push({ invariant: "sameAfterResume", message: `the resumed tree stands elsewhere${where}` });
   }
 
   async #replayed(rows: readonly Row[]): Promise<string> {
@@ -240,7 +239,7 @@ class Walk {
       words: this.#words,
       run: (how) => this.#run(how),
       resumed: this.#resumed,
-      checkpoint: () => this.#checkpoint(true),
+      checkpoint: () => this.#checkpoint(this.life.state()),
     };
   }
 
@@ -256,3 +255,11 @@ class Walk {
 const isMiddle = (step: TreeStep | undefined): boolean => step !== undefined && "crash" in step && step.crash === "middle";
 
 const rowsOf = (lines: readonly string[]): readonly Row[] => lines.map((line) => JSON.parse(line) as Row);
+
+/** Where two texts part. */
+function firstDifference(before: string, after: string): string {
+  let at = 0;
+  while (at < before.length && before[at] === after[at]) at++;
+  const piece = (text: string): string => text.slice(Math.max(0, at - 40), at + 40);
+  return `…${piece(before)}… became …${piece(after)}…`;
+}
