@@ -54,6 +54,7 @@ function buildProgram(io: Io, keep: Keep): Command {
   addRunning(program, io, keep);
   addGoingOn(program, io, keep);
   addRecorded(program, io, keep);
+  addReplay(program, io, keep);
   addSteering(program, io, keep);
   addTesting(program, io, keep);
   addInit(program, io, keep);
@@ -125,7 +126,9 @@ function addRecorded(program: Command, io: Io, keep: Keep): void {
       .command("export")
       .description("write the journal of a run as JSON lines")
       .argument("<run>", "id of the run")
-      .argument("[file]", "where to (default: stdout)"),
+      .argument("[file]", "where to (default: stdout)")
+      .option("--cassette", "a cassette for replay instead, without secrets and machine paths")
+      .option("--force", "overwrite the cassette"),
   ).action(async (id: string, file: string | undefined, flags: object) =>
     keep(async () => (await import("./commands/transfer.ts")).exportCommand(id, file, { flags, io }))(),
   );
@@ -133,6 +136,20 @@ function addRecorded(program: Command, io: Io, keep: Keep): void {
     .option("--as <id>", "under another id")
     .action(async (file: string, flags: object) =>
       keep(async () => (await import("./commands/transfer.ts")).importCommand(file, flags, io))(),
+    );
+}
+
+/** Cassettes. */
+function addReplay(program: Command, io: Io, keep: Keep): void {
+  program
+    .command("replay")
+    .description("play a cassette without a key, and tell what is otherwise now")
+    .argument("<cassette>", "what --record or export --cassette wrote")
+    .option("--lenient", "let prompts be worded otherwise and tasks start in another order")
+    .option("--update", "bring the cassette up to date where the drift is wanted")
+    .option("--json", "one JSON line")
+    .action(async (file: string, flags: object) =>
+      keep(async () => (await import("./commands/replay.ts")).replayCommand(file, flags, io))(),
     );
 }
 
@@ -221,6 +238,8 @@ function addRest(program: Command, io: Io, keep: Keep): void {
     .option("--break <task>", "spoil one edit of this task, such as t3: the application's tests fail then")
     .option("--live", "with real models; needs a key")
     .option("--keep <dir>", "work in this folder and keep it")
+    .option("--record <file>", "write a cassette of the run at the end, for replay")
+    .option("--force", "overwrite the file of --record")
     .option("--plain", "plain lines instead of the live view")
     .option("--json", "one JSON event a line")
     .action(async (flags: object) => keep(async () => (await import("./commands/demo.ts")).demoCommand(flags, io))());
@@ -265,6 +284,8 @@ function withShared(command: Command): Command {
     .option("--yes", "carry the plan out without asking")
     .option("--apply", "carry the result into the workspace at the end")
     .option("--inspect", "open the inspector")
+    .option("--record <file>", "write a cassette of the run at the end, for replay")
+    .option("--force", "overwrite the file of --record")
     .addOption(new Option("--json", "one JSON event a line, the result last").conflicts("plain"))
     .option("--plain", "plain lines instead of the live view");
 }

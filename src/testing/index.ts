@@ -32,6 +32,27 @@ export { coverageTable } from "./coverage/coverage-table.ts";
 export { policyRowsOf } from "./coverage/policy-rows.ts";
 export type { PolicyRows } from "./coverage/policy-rows.ts";
 
+// Cassettes: recorded runs that are played again as regression tests
+export { recordCassette } from "../run/cassette-record.ts";
+export type { RecordOptions } from "../run/cassette-record.ts";
+export { cassetteText, parseCassette } from "../run/cassette-text.ts";
+export type {
+  Cassette,
+  CassetteEnd,
+  CassetteHead,
+  Ending,
+  RecordedArrival,
+  RecordedEffect,
+  RecordedEnd,
+  RecordedError,
+  RecordedTask,
+  Stopped,
+} from "../run/cassette.ts";
+export { readCassette, replayCassette, updateCassette } from "./cassette/replay-cassette.ts";
+export type { ReplayOptions } from "./cassette/replay-cassette.ts";
+export { driftText } from "./cassette/drift.ts";
+export type { CassetteReport, CassetteTally, Drift, DriftKind } from "./cassette/drift.ts";
+
 // Static checks of state machines
 export { LINT_RULES, lintMachine, lintText } from "./lint/lint-machine.ts";
 export type { LintIssue, LintOptions, LintRule } from "./lint/lint-machine.ts";

@@ -23,6 +23,7 @@ const COMMANDS = [
   "show",
   "export",
   "import",
+  "replay",
   "tell",
   "answer",
   "pause",
