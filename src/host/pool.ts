@@ -1,12 +1,15 @@
 // What a simulated run has in the air: outcomes with their due times, and performs that are still computing.
 import type { Due } from "./arrivals.ts";
+import { placed } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 import type { InboxEntry } from "./journal.ts";
 import type { EffectInput, HostClock } from "./port.ts";
 
-/** The effect a latency is asked for. */
+/** An effect as it was started. */
 export interface SimulatedEffect {
   readonly name: string;
+  /** Actor ids from below the root to the effect, joined by `/`. */
+  readonly path: string;
   /** `path:key` */
   readonly id: string;
   readonly input: EffectInput;
@@ -73,8 +76,7 @@ export class Pool {
 
   /** A perform begins: draws its latency and returns its clock, which knows how often the perform waits on it. */
   begin(entry: Entry): HostClock {
-    const { name, input } = entry.effect;
-    const dueAt = this.#clock.now() + Math.max(0, this.#latency({ name, id: entry.id, input }));
+    const dueAt = this.#clock.now() + Math.max(0, this.#latency(placed(entry.effect)));
     const flight: Flight = { dueAt, order: ++this.#count, armed: 0 };
     this.#flights.set(entry, flight);
     return countingClock(this.#clock, flight, () => this.#onArmed());

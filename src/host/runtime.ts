@@ -125,8 +125,9 @@ export class Runtime implements EffectHost {
     this.#options.wake();
   }
 
-  start(effect: StartedEffect): void {
+  start(started: StartedEffect): void {
     if (this.#ended) return;
+    const effect = this.#options.through?.(started) ?? started;
     const cause = this.isInTree ? this.#seq : this.#log.seq;
     try {
       this.#launcher.add(this.#ledger.register(effect, cause, this.durable));

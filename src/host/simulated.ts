@@ -11,7 +11,9 @@ import { Crash, crashing, type CrashPoint } from "./crash.ts";
 import { putCommand, RunHost } from "./host.ts";
 import type { Journal } from "./journal.ts";
 import { memoryJournal } from "./memory-journal.ts";
-import type { Command, Host, HostEnd, SendOptions } from "./port.ts";
+import { placed } from "./entry.ts";
+import type { Job, StartedEffect } from "./entry.ts";
+import type { Command, EffectContext, Host, HostEnd, SendOptions } from "./port.ts";
 import { Runtime } from "./runtime.ts";
 import { type Candidate, type Deliverable, Pool, type SimulatedEffect, type WaitingEffect } from "./pool.ts";
 import { type Timer, Timers } from "./timers.ts";
@@ -27,6 +29,11 @@ export interface SimulatedHostOptions {
    * @default log-normal around 200 ms
    */
   readonly latency?: (effect: SimulatedEffect, random: () => number) => number;
+  /**
+   * Work in place of an effect's own, timers of machines included: it may wait on its context's clock. `never`: it does not
+   * begin, and ends when it is stopped. Neither gate nor admission holds it. @default each effect's own work
+   */
+  readonly instead?: (effect: SimulatedEffect) => ((context: EffectContext) => unknown) | "never" | undefined;
   /** Picks what is delivered next among what is due, by index. @default seeded */
   readonly choose?: (options: readonly Deliverable[]) => number;
   /** Asked before and after every append: true ends `run()` as `crashed`. A new host over the same journal resumes. */
@@ -106,7 +113,9 @@ class Simulation extends RunHost implements SimulatedHost {
     const timers = new Timers();
     const clock = heapClock(timers, () => time.now);
     const pool = new Pool(clock, (effect) => (options.latency ?? logNormal)(effect, random));
+    const { instead } = options;
     const runtime = new Runtime({
+      ...(instead && { through: (effect) => replaced(effect, instead(placed(effect))) }),
       journal: options.journal,
       timers,
       clock,
@@ -292,6 +301,18 @@ const describeTimer = ({ label, order, dueAt }: Timer): Deliverable => ({
   id: label ?? `clock/${order}`,
   dueAt,
 });
+
+/** An effect with another work. */
+function replaced(effect: StartedEffect, work: ReturnType<NonNullable<SimulatedHostOptions["instead"]>>): StartedEffect {
+  if (work === undefined) return effect;
+  const { job } = effect;
+  const rules: Pick<Job, "inputFault" | "outputFault"> = {
+    inputFault: () => job.inputFault(),
+    outputFault: (value) => job.outputFault(value),
+  };
+  const other: Job = work === "never" ? { ...rules, perform: () => null, enter: () => undefined } : { ...rules, perform: work };
+  return { ...effect, gated: false, job: other };
+}
 
 function lastAt(journal: Journal): number {
   let last = 0;

@@ -37,6 +37,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
         "tool.finished": { actions: "relay" },
         "worker.progressed": { actions: "relay" },
         "answer.repairing": { actions: "relay" },
+        "policy.applied": { actions: "relay" },
         "budget.asked": { actions: "askForMoney" },
         "ask.raised": { actions: "raiseAsk" },
         "effect.orphaned": { actions: "settleOrphan" },

@@ -85,6 +85,8 @@ export function relay(context: RunContext, event: { readonly type: string }): St
       return message.from === "plan"
         ? announce(next, { type: "plan.repairing", issues: [...message.issues] })
         : announce(next, { type: "answer.repairing", conversation: message.from, issues: [...message.issues] });
+    case "policy.applied":
+      return announce(next, { type: "policy.applied", to: message.from, code: message.code, entry: message.entry });
     case "conversation.held":
       return announce(next, { type: "conversation.held", conversation: message.from, failure: message.failure });
     case "worker.progressed": {

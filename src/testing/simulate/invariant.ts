@@ -17,12 +17,17 @@ export interface RunWatch {
   readonly end?: (run: SimulatedRun) => Breach;
 }
 
+/** Looks at a snapshot of the root; `before` is the one before it, undefined for the first. */
+export type StepCheck = (snapshot: RunSnapshot, before: RunSnapshot | undefined) => Breach;
+
 /** A promise that is checked of every run. */
 export interface Invariant {
   /** Unique in a list. */
   readonly name: string;
   /** Called for each run; what it returns may remember what it saw of that run. */
   readonly watch: () => RunWatch;
+  /** The same promise without a memory. Only these can be checked where many ways lead to one state, as in explorations. */
+  readonly step?: StepCheck;
 }
 
 /** A broken promise: the first thing of its kind in a run. */
@@ -31,10 +36,20 @@ export interface Broken {
   readonly message: string;
 }
 
-/** An invariant of every snapshot. */
-export const always = (name: string, broken: (snapshot: RunSnapshot) => Breach): Invariant => ({
+/** An invariant of every snapshot, or of every step from one to the next. */
+export const always = (name: string, broken: StepCheck): Invariant => ({
   name,
-  watch: () => ({ snapshot: broken }),
+  step: broken,
+  watch: () => {
+    let before: RunSnapshot | undefined;
+    return {
+      snapshot(snapshot) {
+        const breach = broken(snapshot, before);
+        before = snapshot;
+        return breach;
+      },
+    };
+  },
 });
 
 /** An invariant of a run that is over: of its events, rows, output and last snapshot. */

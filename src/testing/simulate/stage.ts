@@ -21,12 +21,11 @@ import type { Command } from "../../protocol/command.ts";
 import type { RunEvent } from "../../protocol/run-event.ts";
 import { NO_SPEND } from "../../protocol/spend.ts";
 import type { Report, WorkerOutcome } from "../../protocol/work.ts";
-import { checkOptions } from "../../run/options.ts";
 import type { ModelOptions } from "../../model/models.ts";
 import type { Worker } from "../../workers/define-worker.ts";
-import { scriptedModel } from "../scripted-model.ts";
 import type { Performed } from "../simulated-ports.ts";
-import type { SimulatedCase } from "./case.ts";
+import { baseInput, START } from "./base-input.ts";
+import type { PromptCommand, SimulatedCase } from "./case.ts";
 import { randomWorld } from "./random-world.ts";
 import { scriptedWorld, WorldPorts } from "./world.ts";
 import type { World, WorldScript } from "./world.ts";
@@ -94,8 +93,6 @@ export interface SimulatedRun {
 
 /** Most times a person helps a run along. */
 const MOST_HELP = 300;
-/** Virtual time of every start. */
-export const START = Date.UTC(2026, 0);
 const USUAL: Latency = { medianMs: 200 };
 
 /** Plays cases, one after the other: machines are made once. */
@@ -112,20 +109,7 @@ export class Stage {
     this.#options = options;
     this.ports = new WorldPorts(Object.fromEntries(workers.map(({ name, card }) => [name, card.outputSchema])));
     this.machine = machine({ workers, ports: this.ports.ports, ...(policy && { policy }) });
-    const model = scriptedModel({});
-    const checked = checkOptions({ workers, model, ...(policy && { policy }), ...(models && { models }) }, false);
-    const { orchestrator, router, worker, tiers } = checked.models;
-    this.#base = {
-      runId: "r-simulated",
-      request: "do it",
-      mode: checked.mode,
-      plan: null,
-      models: { orchestrator, router, worker, tiers },
-      options: checked.options,
-      world: { workspace: null, workers: workers.map(({ name }) => name) },
-      at: START,
-      seed: 0,
-    };
+    this.#base = baseInput({ workers, policy, models });
   }
 
   /** The models of all runs. */
@@ -146,12 +130,14 @@ export class Stage {
     const host = simulatedHost({ seed: played.seed, journal, startAt: START, latency, ...(crash && { crash }) });
     const actor = createActor(this.machine, host.attach({ input: this.inputOf(played), ...(inspect && { inspect }) }));
     const events: RunEvent[] = [];
+    const prompted = promptly(played.prompts ?? [], (command, id) => host.send(command, { id }));
     actor.on("*", (event) => {
       events.push(event);
       listener?.event(event);
       // Inside the delivery, so that a replay says it again at the same place.
       if (event.type === "task.started" && event.attempt > 1 && this.ports.isLate(`${event.task}#${event.attempt - 1}`))
         actor.send(lateReport(event.task, event.attempt - 1));
+      prompted(event);
     });
     actor.subscribe({ next: (snapshot) => listener?.snapshot(snapshot), error: () => undefined });
     actor.start();
@@ -200,6 +186,18 @@ export class Stage {
     const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
     return Math.round(medianMs * Math.exp(spread * normal));
   }
+}
+
+/** Sends each command once, the moment its event is told; in a replay it is sent again, under the same id. */
+function promptly(prompts: readonly PromptCommand[], send: (command: Command, id: string) => void): (event: RunEvent) => void {
+  const left = prompts.map(({ nth = 1 }) => nth);
+  return (event) => {
+    for (const [at, { after, task, event: command }] of prompts.entries()) {
+      if (event.type !== after || (task !== undefined && !("task" in event && event.task === task))) continue;
+      left[at] = (left[at] ?? 0) - 1;
+      if (left[at] === 0) send(command, `p${at}`);
+    }
+  };
 }
 
 /** The success of an attempt that is over, for the root. To the types it is an event that only XState sends. */

@@ -25,6 +25,8 @@ export interface WorldAct {
   readonly outputTokens?: number;
   /** A step (preparing, checking, committing, a function, the integration): it fails so. @default it succeeds */
   readonly fail?: FailureCode;
+  /** Any effect: it breaks (throws) with this message, which no effect should. @default it does not */
+  readonly breaks?: string;
   /** A check: false when it does not hold. @default true */
   readonly holds?: boolean;
   /** A tool call: its result. @default "done" */
@@ -120,6 +122,7 @@ export class WorldPorts {
   #ask(question: WorldQuestion): WorldAct {
     const act = this.world(question);
     if (Object.keys(act).length > 0) this.#acts.set(`${question.effect} ${question.key}`, act);
+    if (act.breaks !== undefined) throw new Error(act.breaks);
     return act;
   }
 }

@@ -15,7 +15,8 @@ import type { CoverageCounter } from "../../coverage/coverage.ts";
 import type { Performed } from "../../simulated-ports.ts";
 import { Auditor } from "../../simulate/invariant.ts";
 import type { Broken, Invariant } from "../../simulate/invariant.ts";
-import { lateReport, START } from "../../simulate/stage.ts";
+import { START } from "../../simulate/base-input.ts";
+import { lateReport } from "../../simulate/stage.ts";
 
 /** What a life is made of. */
 export interface LifeOptions {

@@ -5,7 +5,7 @@
 import type { AnyActorRef, Snapshot } from "xstate";
 import { digestOf, isPlainObject } from "../../../core/json.ts";
 import type { Deliverable, WaitingEffect } from "../../../host/pool.ts";
-import { START } from "../../simulate/stage.ts";
+import { START } from "../../simulate/base-input.ts";
 
 /** What a key is made from. */
 export interface KeyParts {
