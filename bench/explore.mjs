@@ -5,6 +5,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { explore, exploreByXstate } from "./parts/explore-stage.mjs";
+import { treeRows } from "./parts/explore-tree.mjs";
 import { compare, QUICK_ROUNDS, round, rowOf, summaryOf, workOf } from "./parts/measure.mjs";
 import { simulation } from "./parts/simulate.mjs";
 
@@ -15,7 +16,7 @@ const MOST_MB = 600;
 
 /** Rows of both levels, and of simulated runs. */
 export async function run({ quick = false } = {}) {
-  return [...(await chart(quick)), ...(await simulation({ quick }))];
+  return [...(await chart(quick)), ...treeRows({ quick }), ...(await simulation({ quick }))];
 }
 
 async function chart(quick) {

@@ -7,7 +7,7 @@
 import type { AnyActorRef } from "xstate";
 import { type Arrival, type Due, intentRow, rowOf } from "./arrivals.ts";
 import { Closer } from "./closer.ts";
-import type { StartedEffect } from "./entry.ts";
+import type { Entry, StartedEffect } from "./entry.ts";
 import { HostError } from "./errors.ts";
 import type { Row } from "./journal.ts";
 import { Launcher } from "./launcher.ts";
@@ -106,6 +106,11 @@ export class Runtime implements EffectHost {
   get isIdle(): boolean {
     if (this.#ended !== undefined || this.#phase === "resting") return true;
     return this.#phase === "live" && this.#queue.length === 0 && this.#performer.count === 0;
+  }
+
+  /** Effects that have not begun: the gate is closed, or there is no room. */
+  get waiting(): readonly Entry[] {
+    return [...this.#ledger.open()].filter(({ phase, timer }) => phase === "waiting" && !timer);
   }
 
   /** Names the tree's root; the first step comes after its start. */

@@ -14,7 +14,7 @@ export { crashSweep } from "./simulate/crash-sweep.ts";
 export type { CrashReport, CrashSweepOptions, CrashViolation } from "./simulate/crash-sweep.ts";
 export { invariants } from "./simulate/invariants.ts";
 export { always, atEnd, throughout } from "./simulate/invariant.ts";
-export type { Breach, Invariant, RunWatch, StepCheck } from "./simulate/invariant.ts";
+export type { Breach, Broken, Invariant, RunWatch, StepCheck } from "./simulate/invariant.ts";
 export type { Latency, RunSnapshot, SimulatedRun, StageOptions } from "./simulate/stage.ts";
 export type { PromptCommand, SimulatedCase, TimedCommand, TimedSleep } from "./simulate/case.ts";
 export type { Badness } from "./simulate/random-world.ts";
@@ -70,6 +70,14 @@ export { replayPath, replayPaths } from "./explore/chart/replay.ts";
 export type { Replay } from "./explore/chart/replay.ts";
 export type { ChartStep } from "./explore/chart/chart-step.ts";
 export type { Exploration, Witness } from "./explore/report.ts";
+
+// Every path of the tree
+export { exploreHost } from "./explore/tree/explore-host.ts";
+export { replayTree } from "./explore/tree/replay-tree.ts";
+export type { ReplayedTree } from "./explore/tree/replay-tree.ts";
+export { workMayFail } from "./explore/tree/options.ts";
+export type { ExploreHostOptions, Outcomes } from "./explore/tree/options.ts";
+export type { TreeStep } from "./explore/tree/steps.ts";
 
 // The stand-in server: speaks the Messages API on loopback
 export { standIn } from "./stand-in/stand-in.ts";

@@ -124,6 +124,13 @@ describe("examples", () => {
     expect(printed).toEqual(["attemptsHold: t1 is at attempt 5; 4 are the most", four.join(" → ")]);
   });
 
+  it("10: a worker that asks for money with its report is caught, in the one order that shows it", async () => {
+    const [message, script, right] = await runExample("10-wrong-worker", await serverFor({}));
+    expect(message).toMatch(/t1#1 asks for money .* nobody hears the answer/);
+    expect(script).toBe("t1#1/draft is done → t1#1/facts is done");
+    expect(right).toMatch(/^Without it: \d+ states, no broken promise\.$/);
+  });
+
   it("are all run here or beside", async () => {
     const files = await readdir(new URL("../../examples", import.meta.url));
     const tests = await Promise.all(

@@ -212,8 +212,8 @@ function seenAgain({ events: before }: SimulatedRun, { events: after }: Simulate
   return [{ invariant: "whatWasSeenStays", message }];
 }
 
-/** C2 and C3. */
-function nothingRepeated(lives: {
+/** C2 and C3, of a run that was interrupted once or more often. `recorded`: the rows at the last interruption. */
+export function nothingRepeated(lives: {
   readonly before: readonly Performed[];
   readonly after: readonly Performed[];
   readonly recorded: readonly Row[];

@@ -88,6 +88,11 @@ export class Auditor implements RunListener {
   /** The run is over: all that it broke. */
   verdict(run: SimulatedRun): readonly Broken[] {
     for (const look of this.#atEnd) this.#note(look, run);
+    return this.broken;
+  }
+
+  /** What was broken so far. */
+  get broken(): readonly Broken[] {
     return [...this.#broken].map(([invariant, message]) => ({ invariant, message }));
   }
 

@@ -81,7 +81,7 @@ export class WorldPorts {
   constructor(outputs: Readonly<Record<string, Json>>) {
     this.ports = simulatedPorts({
       model: ({ key, request }) => {
-        const sent = key.replace(SENT_AGAIN, "$1");
+        const sent = askedKey(key);
         const act = this.#ask({ effect: "modelTurn", key: sent, request });
         const most = request.parameters.choice.maxTokens;
         return scriptedOutcome(act.answer ?? goodAnswer(sent, request), request, Math.min(act.outputTokens ?? 100, most));
@@ -129,6 +129,9 @@ export class WorldPorts {
 
 /** A try that was lost is answered as it would have been the first time: `t1#1/turn/2.0.1` is `t1#1/turn/2.0`. */
 const SENT_AGAIN = /(\/turn\/\d+\.\d+)\.\d+$/;
+
+/** The key that a world is asked by, of the key of an effect: the same for a try that was lost and sent again. */
+export const askedKey = (key: string): string => key.replace(SENT_AGAIN, "$1");
 
 /** What a well-behaved model answers, in the format that was asked for. */
 function goodAnswer(key: string, { parameters }: TurnRequest): ScriptedAnswer {
