@@ -4,7 +4,6 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { EXAMPLE_WORKERS } from "../../src/cli/init/example-text.ts";
-import * as door from "../../src/testing/index.ts";
 import { ended as endedAnywhere, folders } from "./helpers.ts";
 
 const places = folders();
@@ -63,10 +62,7 @@ async function verdicts(file: string, which: RegExp = /./): Promise<Readonly<Rec
   return found;
 }
 
-/** What the written test calls. */
-const called = ["coverageOf", "exploreHost", "exploreRun", "lintMachine"];
-
-describe.skipIf(called.some((name) => !(name in door)))("the written test", () => {
+describe("the written test", () => {
   it("holds for workers of all three kinds", async () => {
     const { code, stdout } = await ended("--tests", "--example");
     expect(stdout).toContain("Wrote quatrain.workers.ts: a worker of each kind, to begin with.\nWrote quatrain.test.ts: ");
