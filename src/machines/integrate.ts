@@ -54,14 +54,18 @@ export function integrationBroke(
   return integrationFailed({ ...context, now: Math.max(context.now, at) }, failure("WorkspaceFailed", message), rules);
 }
 
-/** Tried again as its row says, at once after a resume where a person has to mend something; else the run goes on and says so. */
+/**
+ * Tried again as its row says, at once after a resume where a person has to mend something; else the run goes on and says
+ * so. Where the run's whole time is up, its answer is there already, and nothing is waited for.
+ */
 function integrationFailed(context: RunContext, why: Failure, { policy }: RunRules): Step {
   const { integration, seed, now } = context;
   const failed = integration.failed + 1;
   const { steps, then } = remedyFor(policy, why.code, { failed });
   const next = steps.find((one) => one.do === "renew");
   const counted = { ...context, integration: { ...integration, failed } };
-  if (next) {
+  const isInTime = context.answer === null;
+  if (next && isInTime) {
     const drawn = draw(seed);
     const wakeAt = now + waitBetween(next.waitMs, drawn.value);
     const waiting: RunContext = { ...counted, seed: drawn.next, returning: { call: "integrate", woken: false } };
@@ -70,6 +74,7 @@ function integrationFailed(context: RunContext, why: Failure, { policy }: RunRul
     return step(waiting, applied, told, { do: "wake", name: `integrate#${integration.tried}`, dueAt: wakeAt });
   }
   const last = tellEntry(counted, "integrate", lastEntry(why.code, then));
-  if (then === "suspend") return step({ ...counted, suspension: why, returning: { call: "integrate", woken: true } }, last);
+  if (then === "suspend" && isInTime)
+    return step({ ...counted, suspension: why, returning: { call: "integrate", woken: true } }, last);
   return step({ ...counted, failure: why }, ...(then === "fail" ? [last] : []));
 }

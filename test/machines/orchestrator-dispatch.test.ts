@@ -201,6 +201,28 @@ describe("the end of a run", () => {
     expect(run.output).toMatchObject({ outcome: "partial", answer: "done", failure: { code: "WorkspaceFailed" } });
   });
 
+  it.each(["WorkspaceFailed", "StoreFull"] as const)(
+    "waits for nothing after %s of the integration when its time is up",
+    (code) => {
+      const run = new RunByHand(
+        { plan: planOf({ a: {} }), options: { hasWorkspace: true, budget: { ms: 100_000 } } },
+        {
+          prepare: (hands) => {
+            changing("t1#1")(hands);
+            delete hands.atOnce.integrate;
+          },
+        },
+      );
+      run.finish("t1#1");
+      run.hands.ring();
+      run.hands.ring();
+      expect(run.phase).toBe("integrating");
+      run.hands.give("integrate", "integrate", fails(code));
+      expect(run.output).toMatchObject({ outcome: "partial", budgetReached: true, failure: { code } });
+      expect([...run.all("phase.retrying"), ...run.all("activity.changed")]).toEqual([]);
+    },
+  );
+
   it("makes do without a synthesis that fails", () => {
     const run = new RunByHand({ plan: planOf({ a: {}, b: {} }) });
     run.finish("t1#1", "t2#1");
