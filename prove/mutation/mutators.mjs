@@ -6,7 +6,7 @@
 //   - what is there   a block does nothing, a function gives nothing, `??` and `?.` are dropped, a spread spreads nothing
 //   - lists and texts `some` for `every`, `filter`, `slice`, `toSorted` and the like are left out
 // Not changed: texts that people read (anything with a blank in it), patterns, and what the compiler asks for behind the
-// look-up of a place in a list or record that is known to be there (`list[at] ?? 0`, `list[at]?.name`).
+// look-up of a place in a list or record that is known to be there (`list[at] ?? 0`, `list[at]?.name`), or in a branch that no type leaves (`unreachable(value)`).
 
 const OPPOSITES = {
   "<": ["<=", ">="],
@@ -48,10 +48,16 @@ const LEFT_OUT = new Set(["filter", "slice", "toSorted", "sort", "toReversed", "
  * expression, "block" where the statements between are left out.
  */
 export function mutationsOf(node, parent, code) {
-  return (MUTATORS[node.type]?.(node, parent, (part) => code.slice(part.start, part.end)) ?? []).map((one) =>
-    typeof one === "string" ? { at: [node.start, node.end], text: one, kind: "expression" } : one,
-  );
+  if (isForTheCompiler(node, parent)) return [];
+  return (MUTATORS[node.type]?.(node, parent, (part) => code.slice(part.start, part.end)) ?? [])
+    .map((one) => (typeof one === "string" ? { at: [node.start, node.end], text: one, kind: "expression" } : one))
+    .filter(({ at, text, kind }) => kind === "block" || code.slice(...at) !== text);
 }
+
+/** `unreachable(value)` in place of a branch that no type leaves, and the other side of `list[at] ?? other`. */
+const isForTheCompiler = (node, parent) =>
+  (parent.type === "LogicalExpression" && parent.operator === "??" && parent.right === node && isLookUp(parent.left)) ||
+  (node.argument ?? node.body)?.callee?.name === "unreachable";
 
 const MUTATORS = {
   IfStatement: ({ test }, _parent, text) => conditions(test, text),

@@ -43,6 +43,14 @@ describe("resume", () => {
     expect(await resumed(await cutOff(spec), spec)).toMatchObject({ events: [{ type: "done", value: "unknown k" }], lost: [] });
   });
 
+  it("takes an answer in doubt that throws for the effect's error", async () => {
+    const inDoubt = () => {
+      throw new Error("nobody knows");
+    };
+    const { events } = await resumed(await cutOff({ class: "once" }), { class: "once", inDoubt });
+    expect(events).toMatchObject([{ type: "error", message: "nobody knows" }]);
+  });
+
   it("cuts an effect that had delivered parts", async () => {
     const { events, lost } = await resumed(await cutOff({}, 2));
     expect(events).toMatchObject([
