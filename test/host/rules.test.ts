@@ -185,7 +185,7 @@ describe("the rules of durable hosts", () => {
     const first = memoryHost({ journal });
     createActor(work(() => 1), first.attach({ input: { key: "x".repeat(300) }, versions: { prompts: "1" } })).start();
     await first.settled();
-    const attach = (options: AttachOptions) => () => memoryHost({ journal }).attach(options);
+    const attach = (options: AttachOptions<unknown>) => () => memoryHost({ journal }).attach(options);
     expect(attach({ versions: { tools: "2" } })).toThrow(/with prompts 1, now it is \(none\)/);
     expect(attach({ versions: { prompts: "1", tools: "2" } })).toThrow(/with tools \(none\), now it is 2/);
     const long = `{"key":"${"x".repeat(192)}…`;
