@@ -1,6 +1,7 @@
 // Judges mutants in warm processes (worker.mjs), several at once.
-//   J1  A mutant that survives was given every test that reaches it, in a process where it could act: code that ran
-//       while modules were loaded runs again with the mutant, in a process of its own.
+//   J1  A mutant that survives was given the tests that are likeliest to see it, up to a part of the time that all take,
+//       in a process where it could act: code that ran while modules were loaded runs again with the mutant, in a process
+//       of its own. So the score is never too high.
 //   J2  A test that neither passes nor fails in its time has seen something. A process that waits for one is ended.
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -11,8 +12,9 @@ const script = fileURLToPath(new URL("./worker.mjs", import.meta.url));
 const NONE = -1;
 /** For loading all tests, on a busy machine. */
 const LOAD_MS = 60_000;
-/** Tests that take a larger part of the time of all are not asked: what they alone see counts as not seen. */
-const LARGEST_PART = 1 / 70;
+/** Parts of the time of all tests: of one that is asked, and of all that are asked about one mutant. */
+const LARGEST_TEST = 1 / 70;
+const LARGEST_HEARING = 1 / 4;
 
 /** Runs all tests once: `{ atImport, tests }`, what loading and what each test reaches. Throws where one fails. */
 export async function survey(place) {
@@ -57,14 +59,19 @@ async function verdictOf(judge, mutant, knowledge) {
 /** What the survey found, by mutant, and which tests kill the mutants of which file. */
 function knowledgeOf({ atImport, tests }) {
   const byMutant = new Map();
-  const longestMs = tests.reduce((sum, { ms }) => sum + ms, 0) * LARGEST_PART;
-  const real = tests.filter(({ index, ms }) => index !== null && ms <= longestMs);
+  const totalMs = tests.reduce((sum, { ms }) => sum + ms, 0);
+  const real = tests.filter(({ index, ms }) => index !== null && ms <= totalMs * LARGEST_TEST);
   for (const test of tests) for (const id of test.reaches) byMutant.set(id, [...(byMutant.get(id) ?? []), test]);
   const statics = new Set(atImport);
   const kills = new Map();
-  const worth = (file) => (test) => ((kills.get(`${file} ${test.file} ${test.index}`) ?? 0) + 0.1) / (test.ms + 1);
-  const ordered = (list, { file }) =>
-    list.map((test) => [worth(file)(test), test]).toSorted(([a], [b]) => b - a).map(([, { reaches: _, ...test }]) => test);
+  // Tests that killed others in the file come first, then those that are quick and reach little else.
+  const worth = ({ file }, test) =>
+    ((kills.get(`${file} ${test.file} ${test.index}`) ?? 0) + 0.1) / ((test.ms + 1) * Math.sqrt(test.reaches.length + 1));
+  const ordered = (list, mutant) => {
+    const sorted = list.map((test) => [worth(mutant, test), test]).toSorted(([a], [b]) => b - a);
+    let leftMs = totalMs * LARGEST_HEARING;
+    return sorted.map(([, { reaches: _, ...test }]) => test).filter(({ ms }) => (leftMs -= ms) > 0);
+  };
   return {
     about(mutant) {
       const reaching = byMutant.get(mutant.id) ?? [];

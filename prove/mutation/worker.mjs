@@ -51,6 +51,7 @@ if (saveTo) {
 }
 
 let judged = 0;
+process.on("disconnect", () => process.exit());
 process.on("message", async ({ mutant, tests, again }) => {
   process.send(await judge(mutant, tests, new Set(again)));
   judged += 1;
