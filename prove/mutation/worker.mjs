@@ -13,6 +13,8 @@ const [place, active, saveTo] = process.argv.slice(2);
 const { tests: files, count } = JSON.parse(readFileSync(path.join(place, "laboratory.json"), "utf8"));
 const NONE = -1;
 const realKill = process.kill.bind(process);
+// Tests put clocks of their own in place of these.
+const { setTimeout: later, clearTimeout: forget, setImmediate: nextTurn } = globalThis;
 
 const seen = new Uint8Array(count);
 let activeMutant = Number(active);
@@ -101,10 +103,10 @@ async function run({ hooks, perform }, limitMs) {
   strayError = undefined;
   let timer;
   const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, limitMs, { failed: true, late: true, why: `not done after ${Math.round(limitMs)} ms` });
+    timer = later(resolve, limitMs, { failed: true, late: true, why: `not done after ${Math.round(limitMs)} ms` });
   });
   const outcome = await Promise.race([attempt(hooks, perform), late]);
-  clearTimeout(timer);
+  forget(timer);
   return strayError === undefined ? outcome : { failed: true, why: String(strayError).slice(0, 200) };
 }
 
@@ -115,7 +117,7 @@ async function attempt(hooks, perform) {
     for (const { before } of hooks) await before?.();
     const result = perform();
     // What nobody waits for fails a turn later.
-    if (result instanceof Promise) await result.finally(() => new Promise(setImmediate));
+    if (result instanceof Promise) await result.finally(() => new Promise((resolve) => nextTurn(resolve)));
   } catch (error) {
     fail(error);
   }
