@@ -39,7 +39,8 @@ await prove({
       const verdicts = [];
       const tell = (verdict) => {
         verdicts.push(verdict);
-        if (verdict.kind === "survived") log(`survives: ${keyOf(verdict)} (line ${verdict.line}${verdict.by ? `, ${verdict.by}` : ""})`);
+        if (verdict.kind === "survived")
+          log(`survives: ${keyOf(verdict)} (line ${verdict.line}${verdict.by ? `, ${verdict.by}` : ""})`);
         if (verdicts.length % 50 === 0) log(`${verdicts.length} judged`);
       };
       await judgeAll({ place, mutants: drawn(mutants, count, seed), found, judges, tell });
@@ -67,7 +68,9 @@ function drawn(mutants, count, seed) {
 
 function summary(all, verdicts) {
   const reasons = new Map(explained.map((one) => [keyOf(one), one]));
-  const survivors = verdicts.filter(({ kind }) => kind === "survived").map((one) => ({ ...one, reason: reasons.get(keyOf(one)) }));
+  const survivors = verdicts
+    .filter(({ kind }) => kind === "survived")
+    .map((one) => ({ ...one, reason: reasons.get(keyOf(one)) }));
   const same = survivors.filter(({ reason }) => reason?.kind === "same").length;
   const killed = verdicts.length - survivors.length;
   const real = verdicts.length - same;

@@ -49,7 +49,7 @@ function write(place, file, code) {
   mkdirSync(path.dirname(target), { recursive: true });
   const imports = code
     .replaceAll(/((?:from|import)\s*\(?\s*"\.[^"]*)\.ts"/g, '$1.js"')
-    .replaceAll(/from "vitest"/g, `from ${JSON.stringify(testApi)}`);
+    .replaceAll('from "vitest"', `from ${JSON.stringify(testApi)}`);
   writeFileSync(target, imports);
 }
 

@@ -66,7 +66,11 @@ const MUTATORS = {
   ForStatement: ({ test }) => (test ? [replace(test, "false")] : []),
   BinaryExpression: (node, parent, text) => [...operators(node, text), ...verdicts(node, parent)],
   LogicalExpression: (node, parent, text) =>
-    node.operator === "??" ? (isLookUp(node.left) ? [] : [text(node.left)]) : [...operators(node, text), ...verdicts(node, parent)],
+    node.operator === "??"
+      ? isLookUp(node.left)
+        ? []
+        : [text(node.left)]
+      : [...operators(node, text), ...verdicts(node, parent)],
   UnaryExpression: ({ operator, argument }, _parent, text) =>
     operator === "!" || (operator === "-" && argument.type !== "Literal") ? [text(argument)] : [],
   UpdateExpression: ({ operator, prefix, argument }, _parent, text) =>
@@ -91,8 +95,7 @@ const MUTATORS = {
 
 const replace = (node, text) => ({ at: [node.start, node.end], text, kind: "expression" });
 
-const conditions = (test, text) =>
-  ["true", "false"].filter((value) => value !== text(test)).map((value) => replace(test, value));
+const conditions = (test, text) => ["true", "false"].filter((value) => value !== text(test)).map((value) => replace(test, value));
 
 /** What a function decides is a condition as well. */
 function verdicts(node, parent) {
@@ -101,7 +104,8 @@ function verdicts(node, parent) {
 }
 
 function operators({ left, operator, right }, text) {
-  const isText = operator === "+" && [left, right].some(({ type, value }) => type === "TemplateLiteral" || typeof value === "string");
+  const isText =
+    operator === "+" && [left, right].some(({ type, value }) => type === "TemplateLiteral" || typeof value === "string");
   return isText ? [] : (OPPOSITES[operator] ?? []).map((other) => `${text(left)} ${other} ${text(right)}`);
 }
 

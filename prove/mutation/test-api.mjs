@@ -6,6 +6,7 @@ import { expect as expectNow, expectTypeOf, vi } from "vitest";
 export { expectTypeOf, vi };
 
 /** vitest's own `poll` asks for a test of its own. */
+// oxlint-disable-next-line vitest/no-standalone-expect, vitest/valid-expect -- this is where tests get it from
 export const expect = Object.assign((...given) => expectNow(...given), expectNow, { poll });
 
 let current = null;
@@ -31,19 +32,24 @@ export const beforeAll = (run) => current.hooks.push({ before: once(run) });
 export const afterAll = () => undefined;
 
 function poll(read, { timeout = 1_000 } = {}) {
-  const retry = (check) => async (...given) => {
-    const until = performance.now() + timeout;
-    for (;;) {
-      try {
-        return check(expectNow(await read()), given);
-      } catch (error) {
-        if (performance.now() > until) throw error;
-        await wait(10);
+  const retry =
+    (check) =>
+    async (...given) => {
+      const until = performance.now() + timeout;
+      for (;;) {
+        try {
+          return check(expectNow(await read()), given);
+        } catch (error) {
+          if (performance.now() > until) throw error;
+          await wait(10);
+        }
       }
-    }
-  };
+    };
   const matchers = (that) => ({ get: (_, name) => retry((expected, given) => that(expected)[name](...given)) });
-  const not = new Proxy({}, matchers((expected) => expected.not));
+  const not = new Proxy(
+    {},
+    matchers((expected) => expected.not),
+  );
   return new Proxy({ not }, { get: (own, name) => own[name] ?? matchers((expected) => expected).get(own, name) });
 }
 

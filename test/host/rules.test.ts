@@ -183,15 +183,16 @@ describe("the rules of durable hosts", () => {
   it("name what is missing on either side, and cut long inputs short", async () => {
     const journal = memoryJournal();
     const first = memoryHost({ journal });
-    createActor(work(() => 1), first.attach({ input: { key: "x".repeat(300) }, versions: { prompts: "1" } })).start();
+    createActor(
+      work(() => 1),
+      first.attach({ input: { key: "x".repeat(300) }, versions: { prompts: "1" } }),
+    ).start();
     await first.settled();
     const attach = (options: AttachOptions<unknown>) => () => memoryHost({ journal }).attach(options);
     expect(attach({ versions: { tools: "2" } })).toThrow(/with prompts 1, now it is \(none\)/);
     expect(attach({ versions: { prompts: "1", tools: "2" } })).toThrow(/with tools \(none\), now it is 2/);
     const long = `{"key":"${"x".repeat(192)}…`;
-    expect(attach({ input: { key: "y" }, versions: { prompts: "1" } })).toThrow(
-      `with the input ${long}, not {"key":"y"}. Leave`,
-    );
+    expect(attach({ input: { key: "y" }, versions: { prompts: "1" } })).toThrow(`with the input ${long}, not {"key":"y"}. Leave`);
     expect(journal.read()[0]).toMatchObject({ kind: "head", body: { machine: "work" } });
   });
 

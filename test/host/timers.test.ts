@@ -50,7 +50,8 @@ it("long watchdogs that were cancelled cost no memory", () => {
 it("fire in their order after most of them were cancelled", () => {
   const timers = new Timers();
   const all = Array.from({ length: 100 }, (_, index) => timers.add((index * 37) % 50, () => undefined));
-  const left = all.filter((timer, index) => index % 3 === 0 || void timers.cancel(timer));
+  const left = all.filter((_, index) => index % 3 === 0);
+  for (const timer of all) if (!left.includes(timer)) timers.cancel(timer);
   expect(timers.held).toBeLessThan(100);
   const taken = left.map(() => timers.takeDue(1_000));
   expect(taken).toEqual(left.toSorted((a, b) => a.dueAt - b.dueAt || a.order - b.order));

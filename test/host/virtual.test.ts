@@ -90,7 +90,13 @@ describe("virtual time", () => {
     createActor(machine, host.attach()).start();
     host.send({ type: "stop" }, { id: "halt", at: start + 50 });
     await host.run();
-    expect([...seen].toSorted()).toEqual(["cancelled b:b work", "command halt stop", "error a:a work", "part b:b work", "timer 1"]);
+    expect([...seen].toSorted()).toEqual([
+      "cancelled b:b work",
+      "command halt stop",
+      "error a:a work",
+      "part b:b work",
+      "timer 1",
+    ]);
   });
 
   it("is taken back by performs that no longer wait", async () => {

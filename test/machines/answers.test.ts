@@ -63,13 +63,23 @@ describe("the decoder", () => {
   });
 
   it("takes other words for a task up to the limits of a plan, none beyond them", () => {
-    expect(reworded("x".repeat(20_000), Array.from({ length: 100 }, () => "y"))).toMatchObject({ ok: true });
+    expect(
+      reworded(
+        "x".repeat(20_000),
+        Array.from({ length: 100 }, () => "y"),
+      ),
+    ).toMatchObject({ ok: true });
     const issuesOf = (...given: Parameters<typeof reworded>) => {
       const decoded = reworded(...given);
       return decoded.ok ? [] : decoded.issues;
     };
     expect(issuesOf("x".repeat(20_001))).toEqual([": A text has 20001 characters; at most 20000 are allowed."]);
-    expect(issuesOf("x", Array.from({ length: 101 }, () => "y"))).toEqual([": There are more than 100 constraints."]);
+    expect(
+      issuesOf(
+        "x",
+        Array.from({ length: 101 }, () => "y"),
+      ),
+    ).toEqual([": There are more than 100 constraints."]);
     expect(issuesOf("x", [" "])).toEqual([": A text is empty."]);
     expect(issuesOf("x\u202e")).toEqual([": A text holds control or direction characters. Leave them out."]);
   });
@@ -101,7 +111,8 @@ describe("the router's answer", () => {
 
 describe("an answer that no model writes", () => {
   it("is the output of a direct request, as text", () => {
-    const report = (value: unknown) => ({ reports: [{ output: { value } }], route: { mode: "direct" } }) as unknown as Partial<RunContext>;
+    const report = (value: unknown) =>
+      ({ reports: [{ output: { value } }], route: { mode: "direct" } }) as unknown as Partial<RunContext>;
     expect(plainAnswer(contextOf({}, report("hello")))).toBe("hello");
     expect(plainAnswer(contextOf({}, report({ a: 1 })))).toBe('{\n  "a": 1\n}');
   });
@@ -121,7 +132,9 @@ describe("an answer that no model writes", () => {
     const begun = new RunByHand({ plan: planOf({ a: {} }) });
     expect(plainAnswer(begun.context)).toBe("What the tasks came to:\n- a: running.");
     expect(plainAnswer(contextOf())).toBe("No answer could be written.");
-    expect(plainAnswer(contextOf({}, { failure: failure("Overloaded", "too busy") }))).toBe("No answer could be written (too busy)");
+    expect(plainAnswer(contextOf({}, { failure: failure("Overloaded", "too busy") }))).toBe(
+      "No answer could be written (too busy)",
+    );
   });
 });
 
@@ -154,7 +167,5 @@ it("evidence that does not hold is named, each piece with its detail in one shor
   ] as const;
   const { failure: why } = takeEvidence([good, ...bad]);
   expect(why?.code).toBe("VerifyFailed");
-  expect(why?.message).toBe(
-    `The result was reported as done, but: npm test: exit 1 ${"x".repeat(292)}…; b.ts`,
-  );
+  expect(why?.message).toBe(`The result was reported as done, but: npm test: exit 1 ${"x".repeat(292)}…; b.ts`);
 });

@@ -148,7 +148,13 @@ describe("the end of a run", () => {
 
   it("tells of a task that never began that it is unfinished, has cost nothing and taken no time", () => {
     const context = contextOf({ plan: planOf({ a: { worker: "sum" } }) });
-    expect(taskResult(context, taskId("t1"))).toMatchObject({ attempts: 0, usd: 0, status: "unfinished", durationMs: 0, files: [] });
+    expect(taskResult(context, taskId("t1"))).toMatchObject({
+      attempts: 0,
+      usd: 0,
+      status: "unfinished",
+      durationMs: 0,
+      files: [],
+    });
     expect(taskResult(context, taskId("t9"))).toMatchObject({ label: "", worker: "", attempts: 0, usd: 0, status: "unfinished" });
   });
 
@@ -179,7 +185,8 @@ describe("an answer of a person", () => {
 
   it("is a dead letter when who asked is gone, or the question has changed", () => {
     const context = contextOf({ plan: planOf({ a: {} }) }, { asks: [ask as never] });
-    const lettersOf = (more: object) => said(answerAsk(context, { ...answer, ...more }, rules)).filter(({ type }) => type === "letter.dropped");
+    const lettersOf = (more: object) =>
+      said(answerAsk(context, { ...answer, ...more }, rules)).filter(({ type }) => type === "letter.dropped");
     expect(lettersOf({})).toMatchObject([{ from: ask.id, what: "ask.answer", reason: "who asked is gone" }]);
     expect(lettersOf({ hash: "h2" })).toMatchObject([{ from: ask.id, reason: "the question has changed since it was seen" }]);
     expect(lettersOf({ ask: "other" })).toMatchObject([{ from: "other", reason: "no such question is open" }]);
@@ -189,7 +196,10 @@ describe("an answer of a person", () => {
 describe("another worker for a task", () => {
   const to = (worker: string | undefined, more: Partial<(typeof cards)[number]> = {}) =>
     canRenew(
-      contextOf({ plan: planOf({ a: {} }) }, { workers: cards.map((card) => (card.name === worker ? { ...card, ...more } : card)) }),
+      contextOf(
+        { plan: planOf({ a: {} }) },
+        { workers: cards.map((card) => (card.name === worker ? { ...card, ...more } : card)) },
+      ),
       taskId("t1"),
       { do: "renew", change: worker === undefined ? {} : { worker }, waitMs: [0, 0] },
     );

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Json } from "../../src/core/json.ts";
 import { checkSplit, readBounds, splitBounds } from "../../src/queue/check-split.ts";
 import { covers } from "../../src/queue/paths.ts";
 import { draft, planOf, task, WORKERS } from "./drafts.ts";
@@ -45,8 +46,17 @@ describe("the parts of a task", () => {
 
 it("bounds that travelled as JSON are bounds again; anything else is none", () => {
   const bounds = plan.tasks.map((one) => splitBounds(plan, one));
-  expect(bounds.map((one) => readBounds(JSON.parse(JSON.stringify(one))))).toEqual(bounds);
-  for (const value of [null, 3, "bounds", [], {}, { label: "a", writes: [] }, { label: "a", paths: [] }, { writes: [], paths: [] }])
+  expect(bounds.map((one) => readBounds(JSON.parse(JSON.stringify(one)) as Json))).toEqual(bounds);
+  for (const value of [
+    null,
+    3,
+    "bounds",
+    [],
+    {},
+    { label: "a", writes: [] },
+    { label: "a", paths: [] },
+    { writes: [], paths: [] },
+  ])
     expect(readBounds(value)).toBeUndefined();
 });
 
