@@ -25,7 +25,7 @@ const keyOf = ({ file, code, mutation }) => `${file} | ${code} | ${mutation}`;
 await prove({
   name: "mutation",
   promise: "Of the small mistakes in the queue, the machines and the host, the tests see nine in ten.",
-  sizes: { mutants: { full: 300, quick: 15 }, judges: { full: 2, quick: 2 } },
+  sizes: { mutants: { full: 200, quick: 15 }, judges: { full: 2, quick: 2 } },
   async run({ mutants: count, judges, seed, log }) {
     const place = mkdtempSync(path.join(tmpdir(), "quatrain-mutation-"));
     try {
@@ -41,7 +41,7 @@ await prove({
         verdicts.push(verdict);
         if (verdict.kind === "survived")
           log(`survives: ${keyOf(verdict)} (line ${verdict.line}${verdict.by ? `, ${verdict.by}` : ""})`);
-        if (verdicts.length % 50 === 0) log(`${verdicts.length} judged`);
+        if (verdicts.length % 20 === 0) log(`${verdicts.length} judged`);
       };
       await judgeAll({ place, mutants: drawn(mutants, count, seed), found, judges, tell });
       return summary(mutants.length, verdicts);
