@@ -25,6 +25,8 @@ const keyOf = ({ file, code, mutation }) => `${file} | ${code} | ${mutation}`;
 await prove({
   name: "mutation",
   promise: "Of the small mistakes in the queue, the machines and the host, the tests see nine in ten.",
+  // How long the tests take decides which are asked first.
+  varies: true,
   sizes: { mutants: { full: 200, quick: 15 }, judges: { full: 2, quick: 2 } },
   async run({ mutants: count, judges, seed, log }) {
     const place = mkdtempSync(path.join(tmpdir(), "quatrain-mutation-"));
