@@ -242,3 +242,20 @@ describe("what an attempt changes", () => {
     expect(isTooIntense(contextOf({}, { restarts: restarts.slice(1), now: 1_000 + intensity }), rules)).toBe(false);
   });
 });
+
+describe("a direct request whose worker failed", () => {
+  it("waits for its next attempt in the phase for that, and goes back to the request", () => {
+    const run = new RunByHand({ mode: "direct" });
+    run.hands.answer("t1#1", { fail: "WorkspaceFailed", retryAfterMs: 60_000 });
+    expect([run.phase, run.statuses]).toEqual(["retrying", "retrying"]);
+    run.hands.wake();
+    expect([run.phase, run.statuses]).toEqual(["direct", "running"]);
+  });
+});
+
+it("a turn that failed before anything was billed costs nothing at all", () => {
+  const run = new RunByHand({ plan: planOf({ a: {} }) });
+  run.hands.fail("t1#1", "AuthFailed");
+  const nothing = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0 };
+  expect(run.all("turn.failed")).toMatchObject([{ ...nothing, usd: 0, billed: false, estimated: false }]);
+});

@@ -318,6 +318,13 @@ describe("a draft with many faults", () => {
     expect(codesOf(draft([task("stra\u00dfe-api"), task("STRASSE-\u0430pi\ufe0f")]))).toEqual(["ConfusableLabel"]);
   });
 
+  it("names the first of several look-alikes", () => {
+    const issues = issuesOf(draft([task("api"), task("Api"), task("aPI"), task("API")]));
+    expect(issues.map(({ message }) => message.split(". ")[0])).toEqual(
+      ["Api", "aPI", "API"].map((label, at) => `The label "${label}" of task number ${at + 2} looks like the earlier "api"`),
+    );
+  });
+
   it("names both circles that share a task", () => {
     expect(messagesOf(draft({ a: ["b"], b: ["a", "c"], c: ["b"] }))).toMatch(/a -> b -> a [\s\S]*b -> c -> b /);
   });
