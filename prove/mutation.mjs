@@ -3,13 +3,15 @@
 // reason: `same` where nothing that anybody can observe differs, `unseen` where something does and no test sees it.
 //   --mutants N   how many are drawn by --seed, in proportion to the folders; 0: all
 //   --judges N    processes at once
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// What was judged once is known as long as no source and no test changes (.quatrain/mutation/).
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { prove } from "./harness.mjs";
 import { judgeAll, survey } from "./mutation/judges.mjs";
 import { build } from "./mutation/laboratory.mjs";
-import { dice } from "./parts/random.mjs";
 
 const FOLDERS = ["queue", "machines", "host"];
 const TEST_FOLDERS = [...FOLDERS, "testing/simulate"];
@@ -27,25 +29,28 @@ await prove({
   promise: "Of the small mistakes in the queue, the machines and the host, the tests see nine in ten.",
   // How long the tests take decides which are asked first.
   varies: true,
-  sizes: { mutants: { full: 200, quick: 15 }, judges: { full: 2, quick: 2 } },
+  sizes: { mutants: { full: 300, quick: 15 }, judges: { full: 2, quick: 2 } },
   async run({ mutants: count, judges, seed, log }) {
     const place = mkdtempSync(path.join(tmpdir(), "quatrain-mutation-"));
     try {
       const isSmall = count > 0 && count < FEWEST_FOR_A_SCORE;
-      const { mutants, tests } = build(place, {
+      const { mutants, tests, digest } = build(place, {
         folders: isSmall ? ["queue"] : FOLDERS,
         testFolders: isSmall ? ["queue"] : TEST_FOLDERS,
       });
       writeFileSync(path.join(place, "laboratory.json"), JSON.stringify({ tests, count: mutants.length }));
-      const found = await survey(place);
-      const verdicts = [];
+      const known = memory(digest);
+      const sample = drawn(mutants, count, seed);
+      const verdicts = sample.flatMap((mutant) => known.verdicts.get(mutant.id) ?? []);
+      const open = sample.filter(({ id }) => !known.verdicts.has(id));
       const tell = (verdict) => {
         verdicts.push(verdict);
+        known.add(verdict);
         if (verdict.kind === "survived")
           log(`survives: ${keyOf(verdict)} (line ${verdict.line}${verdict.by ? `, ${verdict.by}` : ""})`);
         if (verdicts.length % 20 === 0) log(`${verdicts.length} judged`);
       };
-      await judgeAll({ place, mutants: drawn(mutants, count, seed), found, judges, tell });
+      if (open.length > 0) await judgeAll({ place, mutants: open, found: await survey(place), judges, tell });
       return summary(mutants.length, verdicts);
     } finally {
       rmSync(place, { recursive: true, force: true });
@@ -53,16 +58,32 @@ await prove({
   },
 });
 
-/** Every folder gives its share. */
+/** The verdicts on what the digest stands for. */
+function memory(digest) {
+  const folder = fileURLToPath(new URL("../.quatrain/mutation/", import.meta.url));
+  const file = path.join(folder, `${digest}.json`);
+  const verdicts = new Map((existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : []).map((one) => [one.id, one]));
+  const add = (verdict) => {
+    verdicts.set(verdict.id, verdict);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, JSON.stringify([...verdicts.values()]));
+  };
+  return { verdicts, add };
+}
+
+/** Every folder gives its share. The draw hangs on the mutants themselves, so that a change elsewhere leaves it as it is. */
 function drawn(mutants, count, seed) {
   if (count === 0 || count >= mutants.length) return mutants;
-  const { next } = dice(`mutation ${seed}`);
+  const lot = (mutant) =>
+    createHash("sha256")
+      .update(`${seed} ${keyOf(mutant)}`)
+      .digest("hex");
   return FOLDERS.flatMap((folder) => {
     const own = mutants.filter(({ file }) => file.startsWith(`src/${folder}/`));
     const share = Math.round((count * own.length) / mutants.length);
     return own
-      .map((mutant) => [next(), mutant])
-      .toSorted(([a], [b]) => a - b)
+      .map((mutant) => [lot(mutant), mutant])
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .slice(0, share)
       .map(([, mutant]) => mutant);
   });

@@ -1,4 +1,5 @@
 // The laboratory: a copy of the sources and their tests as plain JavaScript, with every mutant in it and none active.
+import { createHash } from "node:crypto";
 import { cpSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import path from "node:path";
@@ -12,8 +13,16 @@ const testApi = new URL("./test-api.mjs", import.meta.url).href;
 /** Reads the sources as text: changed sources are not what it is about. */
 const NOT_RUN = new Set(["test/host/door.test.ts"]);
 
-/** Builds it in `place`. `{ mutants, tests }`: all mutants of the folders, and the test files by name. */
+/**
+ * Builds it in `place`. `{ mutants, tests, digest }`: all mutants of the folders, the test files by name, and what stands
+ * for all that was put in.
+ */
 export function build(place, { folders, testFolders }) {
+  const hash = createHash("sha256");
+  const write = (file, code) => {
+    hash.update(`${file}\n${code}\n`);
+    put(place, file, code);
+  };
   mkdirSync(place, { recursive: true });
   symlinkSync(path.join(root, "node_modules"), path.join(place, "node_modules"));
   writeFileSync(path.join(place, "package.json"), JSON.stringify(asSources(readJson("package.json"))));
@@ -22,21 +31,21 @@ export function build(place, { folders, testFolders }) {
   for (const file of globSync("src/**/*.ts", { cwd: root }).toSorted()) {
     const code = plain(file);
     if (!folders.some((folder) => file.startsWith(`src/${folder}/`))) {
-      write(place, file, code);
+      write(file, code);
       continue;
     }
     const instrumented = instrument(code, file, mutants.length);
     mutants.push(...instrumented.mutants);
-    write(place, file, instrumented.text);
+    write(file, instrumented.text);
   }
   for (const file of globSync("test/**/*.ts", { cwd: root }).filter((one) => !one.endsWith(".test.ts"))) {
-    write(place, file, plain(file));
+    write(file, plain(file));
   }
   const tests = testFolders
     .flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`, { cwd: root }).toSorted())
     .filter((file) => !NOT_RUN.has(file));
-  for (const file of tests) write(place, file, asFunction(plain(file), file));
-  return { mutants, tests };
+  for (const file of tests) write(file, asFunction(plain(file), file));
+  return { mutants, tests, digest: hash.digest("hex").slice(0, 16) };
 }
 
 /** As JavaScript, lines and columns where they were. */
@@ -44,7 +53,7 @@ function plain(file) {
   return stripTypeScriptTypes(readFileSync(path.join(root, file), "utf8"));
 }
 
-function write(place, file, code) {
+function put(place, file, code) {
   const target = path.join(place, file.replace(/\.ts$/, ".js"));
   mkdirSync(path.dirname(target), { recursive: true });
   const imports = code

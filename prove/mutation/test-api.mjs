@@ -1,9 +1,13 @@
 // Stands in for "vitest" in the laboratory: the same words, but tests are only collected here, so that the laboratory
 // can run any of them, as often as it likes, in a process that is already warm. `expect` and `vi` are vitest's own.
 import { setTimeout as wait } from "node:timers/promises";
+import fc from "fast-check";
 import { expect as expectNow, expectTypeOf, vi } from "vitest";
 
 export { expectTypeOf, vi };
+
+// The same random cases for every mutant, and in every run of the proof.
+fc.configureGlobal({ seed: 1 });
 
 /** vitest's own `poll` asks for a test of its own. */
 // oxlint-disable-next-line vitest/no-standalone-expect, vitest/valid-expect -- this is where tests get it from

@@ -1,4 +1,5 @@
 // Decisions that runs rarely come to, looked at one by one.
+import { createActor, createMachine } from "xstate";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import { failure } from "../../src/core/failure.ts";
@@ -12,6 +13,8 @@ import { startRun } from "../../src/machines/run-state.ts";
 import { canRenew, describeChange, isTooIntense, withIssue } from "../../src/machines/retry.ts";
 import type { Step } from "../../src/machines/step.ts";
 import type { RunEvent } from "../../src/protocol/run-event.ts";
+import { defineWorker } from "../../src/workers/define-worker.ts";
+import type { DelegateLogic } from "../../src/workers/define-worker.ts";
 import { modelOf, runInput, workers } from "../support/cast.ts";
 import type { RunShape } from "../support/cast.ts";
 import { Hands } from "../support/hands.ts";
@@ -45,6 +48,29 @@ describe("the machines of a run", () => {
     );
     expect(createMachines({ workers: [one, two], ports }).orchestrator.id).toBe("run");
   });
+});
+
+it("workers that are machines are each their own", () => {
+  const machineOf = (name: string) =>
+    defineWorker({
+      name,
+      description: name,
+      machine: createMachine({
+        id: name,
+        initial: "over",
+        states: { over: { type: "final" } },
+        output: { ok: true, output: `by ${name}` },
+      }) as unknown as DelegateLogic,
+    });
+  const hands = new Hands();
+  const plan = planOf({ a: { worker: "first" }, b: { worker: "second" } });
+  const input = runInput({ plan, options: { synthesis: false } });
+  const actor = createActor(
+    createMachines({ workers: [machineOf("first"), machineOf("second")], ports: hands.ports }).orchestrator,
+    { id: "run", input: { ...input, world: { ...input.world, workers: ["first", "second"] } } },
+  ).start();
+  hands.settle();
+  expect(actor.getSnapshot().output?.tasks.map(({ output }) => output)).toEqual(["by first", "by second"]);
 });
 
 describe("a direct request", () => {
