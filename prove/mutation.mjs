@@ -3,7 +3,7 @@
 // reason: `same` where nothing that anybody can observe differs, `unseen` where something does and no test sees it.
 //   --mutants N   how many are drawn by --seed, in proportion to the folders; 0: all
 //   --judges N    processes at once
-// What was judged once is known as long as no source and no test changes (.quatrain/mutation/).
+// What a test has seen is known as long as no source changes (.quatrain/mutation/; remove it when tests are taken away).
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,12 +58,13 @@ await prove({
   },
 });
 
-/** The verdicts on what the digest stands for. */
+/** The mutants that were killed in the sources that the digest stands for. */
 function memory(digest) {
   const folder = fileURLToPath(new URL("../.quatrain/mutation/", import.meta.url));
   const file = path.join(folder, `${digest}.json`);
   const verdicts = new Map((existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : []).map((one) => [one.id, one]));
   const add = (verdict) => {
+    if (verdict.kind !== "killed") return;
     verdicts.set(verdict.id, verdict);
     mkdirSync(folder, { recursive: true });
     writeFileSync(file, JSON.stringify([...verdicts.values()]));

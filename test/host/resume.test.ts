@@ -43,6 +43,12 @@ describe("resume", () => {
     expect(await resumed(await cutOff(spec), spec)).toMatchObject({ events: [{ type: "done", value: "unknown k" }], lost: [] });
   });
 
+  it("writes into each intent how often the effect was lost before", async () => {
+    const journal = await cutOff();
+    await resumed(journal);
+    expect(journal.read().flatMap(({ kind, body }) => (kind === "intent" ? [body] : []))).toEqual([null, { lost: 1 }]);
+  });
+
   it("goes by the class that an input has, where the class is a function of it", async () => {
     const kindsOf = async (key: string) => {
       const journal = memoryJournal();

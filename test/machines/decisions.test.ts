@@ -285,3 +285,38 @@ it("a turn that failed before anything was billed costs nothing at all", () => {
   const nothing = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0 };
   expect(run.all("turn.failed")).toMatchObject([{ ...nothing, usd: 0, billed: false, estimated: false }]);
 });
+
+describe("what a run tells of itself", () => {
+  it("begins with its start, and names each turn with its conversation and model", () => {
+    const run = new RunByHand({ plan: planOf({ a: {} }) });
+    expect(run.events[0]).toMatchObject({ type: "run.started" });
+    expect(run.all("turn.started")).toMatchObject([{ conversation: "t1#1", turn: 1, model: "claude-sonnet-5-5" }]);
+  });
+
+  it("is one question for the review of its plan", () => {
+    const run = new RunByHand({ plan: planOf({ a: {} }), options: { review: true, asks: "wait" } });
+    expect(run.context.asks.map(({ id }) => id)).toEqual(["plan"]);
+  });
+});
+
+describe("the planner", () => {
+  it("reads in a copy of its own, where there is a workspace; else it has no tools", () => {
+    const run = new RunByHand(
+      { mode: "orchestrate", options: { hasWorkspace: true } },
+      { prepare: (hands) => delete hands.atOnce.prepareWorkspace },
+    );
+    expect(run.hands.doing()).toEqual(["plan/prepare/1"]);
+    expect(run.hands.inputOf("prepareWorkspace", "plan/prepare/1")).toMatchObject({ workspace: "plan", layers: [] });
+    run.hands.give("prepareWorkspace", "plan/prepare/1", { ok: true, conflicts: [] });
+    expect(run.hands.requests[0]?.parameters.tools.map(({ name }) => name)).toContain("read");
+    expect(new RunByHand({ mode: "orchestrate" }).hands.requests[0]?.parameters.tools).toEqual([]);
+  });
+});
+
+it("an attempt whose row does not say so is not told what failed before", () => {
+  const run = new RunByHand({ plan: planOf({ a: {} }) });
+  run.hands.fail("t1#1", "PromptTooLong");
+  run.hands.wake();
+  expect(run.statuses).toBe("running");
+  expect(JSON.stringify(run.hands.requests.at(-1)?.messages)).not.toContain("Attempt 1 failed");
+});

@@ -368,6 +368,14 @@ describe("a draft with many faults", () => {
     }
   });
 
+  it("is too long as an object, too, and is told where broken JSON begins", () => {
+    const long = issuesOf({ rationale: "x".repeat(2_000_000), tasks: [] });
+    expect(long.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+      "TooLong: The plan has 2000027 characters; at most 2000000 are read.",
+    ]);
+    expect(issuesOf('Look: {"tasks": [},}')[0]?.message).toContain("the one that begins at character 7 ");
+  });
+
   it("names the first of several look-alikes", () => {
     const issues = issuesOf(draft([task("api"), task("Api"), task("aPI"), task("API")]));
     expect(issues.map(({ message }) => message.split(". ")[0])).toEqual(
