@@ -1,4 +1,4 @@
-// The command: npm run bench -- [overhead] [makespan] [cold] [host] [long] [--quick] [--json]
+// The command: npm run bench -- [overhead] [makespan] [cold] [host] [long] [explore] [--quick] [--json]
 // Prints a table of each bench and one JSON line for each figure; with --json the lines only. Ends with 1 where a figure
 // that does not depend on the machine misses its target; the others depend on what runs beside, and are only marked.
 import { availableParallelism, loadavg } from "node:os";
@@ -11,6 +11,7 @@ const BENCHES = {
   cold: () => import("./cold.mjs"),
   host: () => import("./host.mjs"),
   long: () => import("./long.mjs"),
+  explore: () => import("./explore.mjs"),
 };
 
 const { values: options, positionals } = readArguments();
@@ -47,7 +48,7 @@ function readArguments() {
 }
 
 function fail(message) {
-  console.error(`${message}\nusage: npm run bench -- [overhead] [makespan] [cold] [host] [long] [--quick] [--json]`);
+  console.error(`${message}\nusage: npm run bench -- [overhead] [makespan] [cold] [host] [long] [explore] [--quick] [--json]`);
   process.exit(2);
 }
 

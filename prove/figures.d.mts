@@ -3,6 +3,8 @@ export interface Figure {
   readonly promise: string;
   readonly command: string;
   readonly numbers: Readonly<Record<string, number>>;
+  /** How long it took, wall time; absent for figures that were recorded without. */
+  readonly seconds?: number;
   readonly node: string;
   readonly date: string;
 }

@@ -7,7 +7,7 @@ const readme = new URL("../README.md", import.meta.url);
 const BEGIN = "<!-- figures: written by the prove commands with --record -->";
 const END = "<!-- /figures -->";
 
-/** All recorded figures by proof: `{ promise, command, numbers, node, date }`. */
+/** All recorded figures by proof: `{ promise, command, numbers, seconds, node, date }`. */
 export function readFigures() {
   return JSON.parse(readFileSync(file, "utf8"));
 }
@@ -31,8 +31,8 @@ export function withFigures(text, figures) {
 }
 
 function lines(figures) {
-  return Object.values(figures).map(({ promise, command, numbers }) => {
+  return Object.values(figures).map(({ promise, command, numbers, seconds }) => {
     const shown = Object.entries(numbers).map(([what, value]) => `${value.toLocaleString("en-US")} ${what}`);
-    return `- **${promise}** \`${command}\`: ${shown.join(", ")}.`;
+    return `- **${promise}** \`${command}\`: ${shown.join(", ")}${seconds === undefined ? "" : ` (${seconds} s)`}.`;
   });
 }

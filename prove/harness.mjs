@@ -1,6 +1,6 @@
 // What all proofs share: their flags, the report of what they found, and the comparison with the recorded figures.
 //   --quick      the small version, for CI; compared with nothing
-//   --record     keeps the figures of a full run and writes them into the README
+//   --record     keeps the figures of a full run and writes them into the README, with the time it took (told, not compared)
 //   --seed N     another experiment than the recorded one
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -27,7 +27,7 @@ export async function prove({ name, promise, sizes, varies = false, run }) {
   if (faults.length > 20) console.log(`... and ${faults.length - 20} more`);
   console.log(`${promise} ${faults.length === 0 ? "Holds" : "DOES NOT HOLD"} (${seconds} s).`);
   if (faults.length > 0) process.exitCode = 1;
-  else if (values.record === true) record({ name, promise, numbers });
+  else if (values.record === true) record({ name, promise, numbers, seconds });
   else if (!isQuick && !varies && isAsRecorded(values, sizes)) compare(name, numbers);
 }
 
@@ -39,10 +39,10 @@ function flags(sizes) {
 const isAsRecorded = (values, sizes) =>
   values.seed === undefined && Object.keys(sizes).every((size) => values[size] === undefined);
 
-function record({ name, promise, numbers }) {
+function record({ name, promise, numbers, seconds }) {
   const command = `npm run prove:${name}`;
   const date = new Date().toISOString().slice(0, 10);
-  recordFigures(name, { promise, command, numbers, node: process.versions.node, date });
+  recordFigures(name, { promise, command, numbers, seconds, node: process.versions.node, date });
   console.log("The README says so now.");
 }
 

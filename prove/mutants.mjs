@@ -15,6 +15,9 @@ const LONGEST_MS = 300_000;
 const simulation = ["simulation.mjs", "--quick", "--runs", "200"];
 const crash = ["crash.mjs", "--quick", "--cases", "4"];
 const kill = ["kill.mjs", "--quick"];
+const exploration = ["exploration.mjs", "--quick", "--tasks", "2"];
+/** The tree of one task, and the corners; of charts next to nothing. */
+const tree = ["exploration.mjs", "--quick", "--tasks", "1"];
 /** Two processes, one run: the damage is not what these are about. */
 const owners = ["journal.mjs", "--quick", "--stride", "100000", "--resumes", "1", "--processes", "2", "--rounds", "1"];
 
@@ -25,14 +28,14 @@ const mutants = [
     file: "host/entry.js",
     text: `return this.durable && this.effect.class !== "pure";`,
     instead: "return false;",
-    proofs: [crash, kill],
+    proofs: [crash, kill, tree],
   },
   {
     name: "reserve nothing",
     file: "machines/money.js",
     text: "setAccount(next, from, { ...accountOf(next, from), ...reserveOf(worst) })",
     instead: "next",
-    proofs: [simulation],
+    proofs: [simulation, tree],
   },
   {
     name: "drop the fence",
@@ -48,35 +51,35 @@ const mutants = [
     instead: `        const at = this.#log.stamp();
         parts.forEach((part, index) => this.#deliver({ seq: this.#log.seq + 1 + index, at, ...part }));
         this.#log.commit(parts, at);`,
-    proofs: [crash],
+    proofs: [crash, tree],
   },
   {
     name: "key effects by a counter",
     file: "host/entry.js",
     text: "this.id = `${path}:${effect.input.key}`;",
     instead: "globalThis.started = (globalThis.started ?? 0) + 1;\n        this.id = `${path}:${globalThis.started}`;",
-    proofs: [crash],
+    proofs: [crash, tree],
   },
   {
     name: "drop the orphan row",
     file: "host/arrivals.js",
     text: `return arrival.entry.phase === "closed" ? undefined`,
     instead: `return arrival.entry.phase === "closed" || arrival.entry.stopped ? undefined`,
-    proofs: [simulation],
+    proofs: [simulation, tree],
   },
   {
     name: "drop the stale-report guard",
     file: "machines/run-state.js",
     text: `return state?.status === "running" && state.attempts === named?.attempt ? named : undefined;`,
     instead: "return named;",
-    proofs: [simulation],
+    proofs: [simulation, exploration],
   },
   {
     name: "perform during replay",
     file: "host/runtime.js",
     text: "        this.#log.follow(row);\n        this.#deliver(row);",
     instead: "        this.#log.follow(row);\n        this.#deliver(row);\n        this.#launch();",
-    proofs: [crash],
+    proofs: [crash, tree],
   },
 ];
 

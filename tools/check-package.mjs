@@ -8,7 +8,9 @@ import { cleanEnvironment, inTemporaryFolder, must, printTable, projectRoot, ste
 
 const manifest = JSON.parse(readFileSync(path.join(projectRoot, "package.json"), "utf8"));
 const peers = Object.keys(manifest.peerDependencies).filter((name) => !manifest.peerDependenciesMeta?.[name]?.optional);
-const doors = Object.keys(manifest.exports).filter((door) => door !== "./package.json");
+// A door to an optional peer opens only beside it: a test runner's, for one, only inside a test.
+const closedDoors = new Set(["./package.json", "./testing/vitest"]);
+const doors = Object.keys(manifest.exports).filter((door) => !closedDoors.has(door));
 const examples = existsSync(path.join(projectRoot, "examples"))
   ? readdirSync(path.join(projectRoot, "examples"))
       .filter((file) => file.endsWith(".ts"))

@@ -11,18 +11,14 @@ import { fileURLToPath } from "node:url";
 const START = "<!-- machine: drawn by tools/draw-machine.mjs -->";
 const END = "<!-- /machine -->";
 
-/** The machine as Mermaid text. Takes any XState machine whose regions are at most one level below the root. */
-export function drawMachine({ root }) {
+/**
+ * The machine as Mermaid text, by `stateDiagram` of src/testing/coverage. Takes any XState machine whose regions are at most
+ * one level below the root.
+ */
+export function drawMachine({ root }, stateDiagram) {
   const all = descendantsOf(root);
   const drawn = new Set(all.filter((node) => node.path.length <= depthOf(root, node) && !isPassed(node)));
-  const edges = edgesBetween(root, all, drawn);
-  const lines = Object.values(root.states).flatMap((node) => drawState(node, { drawn, edges, indent: "  " }));
-  const start = stopsOf(root.initial.target[0], drawn).map(([target]) => `  [*] --> ${nameOf(target)}`);
-  const outer = edges.filter(({ from }) => from.parent === root).map((edge) => `  ${drawEdge(edge)}`);
-  const ends = [...drawn]
-    .filter((node) => node.parent === root && node.type === "final")
-    .map((node) => `  ${nameOf(node)} --> [*]`);
-  return ["stateDiagram-v2", ...start, ...lines, ...outer, ...ends].join("\n");
+  return stateDiagram(stateOf(root, { drawn, edges: edgesBetween(root, all, drawn) }));
 }
 
 /** The text with the drawing between its markers. Throws where the markers are missing. */
@@ -32,22 +28,23 @@ export function withDrawing(text, drawing) {
   return `${text.slice(0, from)}${START}\n\n\`\`\`mermaid\n${drawing}\n\`\`\`\n\n${text.slice(to)}`;
 }
 
-function drawState(node, { drawn, edges, indent }) {
-  if (!drawn.has(node)) return [];
+/** A state with what is drawn inside of it. */
+function stateOf(node, { drawn, edges }) {
   const inner = Object.values(node.states).filter((child) => drawn.has(child));
-  if (inner.length === 0) return [];
-  const deeper = { drawn, edges, indent: `${indent}  ` };
-  if (node.type === "parallel") {
-    const regions = inner.flatMap((region, at) => [...(at === 0 ? [] : [`${indent}  --`]), ...drawState(region, deeper)]);
-    return [`${indent}state ${nameOf(node)} {`, ...regions, `${indent}}`];
-  }
-  const start = stopsOf(node.initial.target[0], drawn).map(([target]) => `${indent}  [*] --> ${nameOf(target)}`);
-  const inside = edges.filter(({ from }) => from.parent === node).map((edge) => `${indent}  ${drawEdge(edge)}`);
-  return [`${indent}state ${nameOf(node)} {`, ...start, ...inside, `${indent}}`];
+  return {
+    id: nameOf(node),
+    isParallel: node.type === "parallel",
+    isEnd: node.type === "final",
+    starts:
+      inner.length > 0 && node.type === "compound"
+        ? stopsOf(node.initial.target[0], drawn).map(([target]) => nameOf(target))
+        : [],
+    inner: inner.map((child) => stateOf(child, { drawn, edges })),
+    edges: edges
+      .filter(({ from }) => from.parent === node)
+      .map(({ from, to, labels }) => ({ from: nameOf(from), to: nameOf(to), label: labels.join(", ") })),
+  };
 }
-
-const drawEdge = ({ from, to, labels }) =>
-  `${nameOf(from)} --> ${nameOf(to)}${labels.length > 0 ? ` : ${labels.join(", ")}` : ""}`;
 
 /** Edges between drawn states, one for each pair; an edge that leaves a composite state is drawn from its rim. */
 function edgesBetween(root, all, drawn) {
@@ -122,7 +119,8 @@ function descendantsOf(node) {
 async function main() {
   const { createOrchestrator } = await import("../dist/machines/index.js");
   const { BUILT_IN } = await import("../dist/workers/index.js");
-  const drawing = drawMachine(createOrchestrator({ workers: BUILT_IN }));
+  const { stateDiagram } = await import("../dist/testing/coverage/state-diagram.js");
+  const drawing = drawMachine(createOrchestrator({ workers: BUILT_IN }), stateDiagram);
   if (process.argv.includes("--print")) return console.log(drawing);
   const readme = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), "README.md");
   writeFileSync(readme, withDrawing(readFileSync(readme, "utf8"), drawing));

@@ -90,6 +90,8 @@ function runTexts(
       ];
     case "budget.reached":
       return [`[run] budget reached: ${limitText(event)}, nothing new starts`];
+    case "policy.applied":
+      return [];
     case "letter.dropped":
       return [`[run] dropped: ${safe(event.what, 60)} of ${safe(event.from, 60)} (${safe(event.reason)})`];
     case "run.finished": {

@@ -54,7 +54,10 @@ function buildProgram(io: Io, keep: Keep): Command {
   addRunning(program, io, keep);
   addGoingOn(program, io, keep);
   addRecorded(program, io, keep);
+  addReplay(program, io, keep);
   addSteering(program, io, keep);
+  addTesting(program, io, keep);
+  addInit(program, io, keep);
   addRest(program, io, keep);
   return program;
 }
@@ -123,7 +126,9 @@ function addRecorded(program: Command, io: Io, keep: Keep): void {
       .command("export")
       .description("write the journal of a run as JSON lines")
       .argument("<run>", "id of the run")
-      .argument("[file]", "where to (default: stdout)"),
+      .argument("[file]", "where to (default: stdout)")
+      .option("--cassette", "a cassette for replay instead, without secrets and machine paths")
+      .option("--force", "overwrite the cassette"),
   ).action(async (id: string, file: string | undefined, flags: object) =>
     keep(async () => (await import("./commands/transfer.ts")).exportCommand(id, file, { flags, io }))(),
   );
@@ -131,6 +136,20 @@ function addRecorded(program: Command, io: Io, keep: Keep): void {
     .option("--as <id>", "under another id")
     .action(async (file: string, flags: object) =>
       keep(async () => (await import("./commands/transfer.ts")).importCommand(file, flags, io))(),
+    );
+}
+
+/** Cassettes. */
+function addReplay(program: Command, io: Io, keep: Keep): void {
+  program
+    .command("replay")
+    .description("play a cassette without a key, and tell what is otherwise now")
+    .argument("<cassette>", "what --record or export --cassette wrote")
+    .option("--lenient", "let prompts be worded otherwise and tasks start in another order")
+    .option("--update", "bring the cassette up to date where the drift is wanted")
+    .option("--json", "one JSON line")
+    .action(async (file: string, flags: object) =>
+      keep(async () => (await import("./commands/replay.ts")).replayCommand(file, flags, io))(),
     );
 }
 
@@ -173,6 +192,43 @@ function addSteering(program: Command, io: Io, keep: Keep): void {
     .action(async (id: string, task: string, flags: object) => send(id, flags, () => ({ type: "task.retry", task })));
 }
 
+/** Commands for tests. */
+function addTesting(program: Command, io: Io, keep: Keep): void {
+  program
+    .command("stand-in")
+    .description("serve the Messages API on loopback, without models: for tests of any client")
+    .option("--port <n>", "port to listen on (default: a free one)")
+    .option("--script <file>", "answer by the rules of a JSON file; requests that none expects are refused")
+    .option("--echo", "answer with what was said; with --script: what no rule expects (the default without --script)")
+    .addOption(new Option("--bad <seed>", "answer as badly as models do; with --script: what no rule expects").conflicts("echo"))
+    .option("--faults <share>", "break a share of the requests at random, such as 0.2: errors, delays, stalls, cuts")
+    .option("--seed <n>", "which faults come (default: 1)")
+    .option("--latency <ms>", "wait so long before each answer")
+    .option("--limits <numbers>", "most requests[,input tokens[,output tokens]] in a minute, for each model")
+    .option("--models <ids>", "model ids to accept besides the known ones, separated by commas")
+    .option("--log <file>", "append a JSON line for each request to a file; - for stdout")
+    .option("--strict", "exit code 1 when a request was invalid, or expected by no rule")
+    .option("--json", "one JSON line at the start, for each request, and at the end")
+    .action(async (flags: object) => keep(async () => (await import("./commands/stand-in.ts")).standInCommand(flags, io))());
+}
+
+/** The command that writes files to begin with. */
+function addInit(program: Command, io: Io, keep: Keep): void {
+  program
+    .command("init")
+    .description("write a model-based test for your workers")
+    .option("--tests", "write the test (for vitest)")
+    .option(
+      "--workers <file>",
+      "module that exports the workers (default: quatrain.workers.ts, workers.ts, src/workers.ts or .js)",
+    )
+    .option("--out <file>", "file to write (default: quatrain.test.ts, or .js for workers in .js)")
+    .option("--example", "first write the module, too: a worker of each kind")
+    .option("--force", "overwrite what is there")
+    .option("--dry-run", "print the test instead of writing it")
+    .action(async (flags: object) => keep(async () => (await import("./commands/init.ts")).initCommand(flags, io))());
+}
+
 /** The demo and the doctor. */
 function addRest(program: Command, io: Io, keep: Keep): void {
   program
@@ -182,6 +238,8 @@ function addRest(program: Command, io: Io, keep: Keep): void {
     .option("--break <task>", "spoil one edit of this task, such as t3: the application's tests fail then")
     .option("--live", "with real models; needs a key")
     .option("--keep <dir>", "work in this folder and keep it")
+    .option("--record <file>", "write a cassette of the run at the end, for replay")
+    .option("--force", "overwrite the file of --record")
     .option("--plain", "plain lines instead of the live view")
     .option("--json", "one JSON event a line")
     .action(async (flags: object) => keep(async () => (await import("./commands/demo.ts")).demoCommand(flags, io))());
@@ -226,6 +284,8 @@ function withShared(command: Command): Command {
     .option("--yes", "carry the plan out without asking")
     .option("--apply", "carry the result into the workspace at the end")
     .option("--inspect", "open the inspector")
+    .option("--record <file>", "write a cassette of the run at the end, for replay")
+    .option("--force", "overwrite the file of --record")
     .addOption(new Option("--json", "one JSON event a line, the result last").conflicts("plain"))
     .option("--plain", "plain lines instead of the live view");
 }

@@ -9,6 +9,7 @@ import type { Worker } from "../workers/define-worker.ts";
 import { budgetOf } from "./budget-flags.ts";
 import type { BudgetFlags } from "./budget-flags.ts";
 import type { Io } from "./io.ts";
+import type { RecordFlags } from "./recording.ts";
 
 /** Flags that say where a run and its state are. */
 export interface PlaceFlags {
@@ -24,7 +25,7 @@ export interface ViewFlags {
 }
 
 /** Flags that a run and its resume share. */
-export interface SharedFlags extends PlaceFlags, ViewFlags {
+export interface SharedFlags extends PlaceFlags, ViewFlags, RecordFlags {
   readonly baseUrl?: string;
   readonly modelOrchestrator?: string;
   readonly modelWorker?: string;

@@ -16,11 +16,13 @@ import { Printer } from "./printer.ts";
 import { planData, planLines } from "./plan-text.ts";
 import { openReporter } from "./reporter.ts";
 import type { Reporter, ReporterKind } from "./reporting.ts";
+import type { Recording } from "./recording.ts";
 import { resultLine } from "./result-line.ts";
 import { forkCommandText, resumeCommand } from "./settings.ts";
 import type { Place } from "./settings.ts";
 import { stopOnSignals } from "./stopping.ts";
 import { summaryLines } from "./summary.ts";
+import { countText } from "./words.ts";
 
 /** How a run is watched. */
 export interface Watching {
@@ -35,6 +37,8 @@ export interface Watching {
   readonly leavePlan?: boolean;
   /** Ends the run as soon as its plan is there, and tells the plan. */
   readonly planOnly?: "cancel" | "keep";
+  /** Where its cassette goes at the end. */
+  readonly recording?: Recording | undefined;
 }
 
 /** Shows a run until it ends. Resolves to the exit code; never rejects for what happens to the run. */
@@ -56,9 +60,25 @@ export async function superviseRun(run: Run, watching: Watching): Promise<number
   await reporter.close();
   const ended = { run, result, watching, printer, signal: stopping.received() };
   const code = asking.planned ? concludePlan(ended, asking.planned) : await conclude(ended);
+  const kept = await keepCassette(run.id, watching, printer);
   await printer.close();
   stopping.close();
-  return code;
+  return kept ? code : Math.max(code, EXIT.failed);
+}
+
+/** Writes the cassette, where one is wanted. False: it could not be written. */
+async function keepCassette(run: string, { recording, place, kind, io }: Watching, printer: Printer): Promise<boolean> {
+  if (!recording) return true;
+  try {
+    const bytes = await recording.write(run, place.store);
+    const size = `${countText(bytes)} bytes`;
+    if (kind !== "json")
+      printer.line(`Cassette: ${recording.file} (${size}). Play it without a key: quatrain replay ${recording.file}`);
+    return true;
+  } catch (error) {
+    if (kind !== "json") io.stderr.write(`quatrain: no cassette was written: ${messageOf(error)}\n`);
+    return false;
+  }
 }
 
 /** How a run is best shown here. */

@@ -170,15 +170,40 @@ export const DEFAULT_POLICY: Policy = {
   strategy: "rest-for-one",
 };
 
+/** An entry of the table that was applied: its row, and which of the row it is. */
+export interface AppliedEntry {
+  readonly code: FailureCode;
+  /** Its place and what it does: `turn[0] again`, `attempt[1] renew`, `then suspend`. */
+  readonly entry: string;
+}
+
+/** The `at`th entry of a row for the same turn, by its name. */
+export const turnEntry = (code: FailureCode, at: number, step: TurnStep): AppliedEntry => ({
+  code,
+  entry: `turn[${at}] ${step.do}`,
+});
+
+/** The last word of a row, by its name. */
+export const lastEntry = (code: FailureCode, then: LastStep): AppliedEntry => ({ code, entry: `then ${then}` });
+
 /** What to do on the same turn after `tried` tries that ended in this code; undefined when the conversation has nothing left. */
 export function nextTurnStep(policy: Policy, code: FailureCode, tried: number): TurnStep | undefined {
   return policy.table[code].turn[tried];
 }
 
+/** A step with the name of its entry in the row. */
+export type NamedStep = AttemptStep & { readonly entry: string };
+
+/** The entry by which a model is told what is wrong after it was told `tried` times; null where the row has none. */
+export function tellingEntry(policy: Policy, code: FailureCode, tried: number): AppliedEntry | null {
+  const step = nextTurnStep(policy, code, tried);
+  return step?.do === "append" ? turnEntry(code, tried, step) : null;
+}
+
 /** What a row leaves to try after a failure. */
 export interface Remedy {
   /** In order: the first that fits is taken, and the next one where it fails itself. */
-  readonly steps: readonly AttemptStep[];
+  readonly steps: readonly NamedStep[];
   readonly then: LastStep;
 }
 
@@ -193,7 +218,8 @@ export function remedyFor(
 ): Remedy {
   const { attempt, then } = policy.table[code];
   const mayRenew = failed < policy.attempts + mended;
-  const left = failed < 1 ? [] : attempt.slice(failed - 1);
+  const named = attempt.map((step, at): NamedStep => ({ ...step, entry: `attempt[${at}] ${step.do}` }));
+  const left = failed < 1 ? [] : named.slice(failed - 1);
   return { steps: left.filter((step) => step.do !== "renew" || mayRenew), then };
 }
 

@@ -109,6 +109,17 @@ export class Entry {
   }
 }
 
+/** What an effect is, as far as people and recordings name it. */
+export function placed({ name, actor, input }: StartedEffect): {
+  readonly name: string;
+  readonly path: string;
+  readonly id: string;
+  readonly input: EffectInput;
+} {
+  const { path } = pathOf(actor);
+  return { name, path, id: `${path}:${input?.key}`, input };
+}
+
 /** Actor ids from below the root to the actor, and the first id on the way that XState made up, if any. */
 export function pathOf(actor: AnyActorRef): { readonly path: string; readonly madeUp: string | undefined } {
   let path = "";

@@ -17,7 +17,7 @@ export { exportRun, importRun } from "./transfer.ts";
 export { replayHost, type ReplayHostOptions } from "./replay-host.ts";
 export { simulatedHost, type SimulatedEnd, type SimulatedHost, type SimulatedHostOptions } from "./simulated.ts";
 export type { CrashPoint } from "./crash.ts";
-export type { Deliverable, SimulatedEffect } from "./pool.ts";
+export type { Deliverable, SimulatedEffect, WaitingEffect } from "./pool.ts";
 
 // Effects
 export { effect, type EffectLogic, type EffectSnapshot, sleepUntil } from "./effect.ts";

@@ -4,13 +4,15 @@
 import type { AnyActorRef } from "xstate";
 import { Entry, pathOf, type StartedEffect } from "./entry.ts";
 import { HostError } from "./errors.ts";
+import { Roster } from "./roster.ts";
 import { SpentKeys } from "./spent-keys.ts";
 
 /** The effects of one run. */
 export class Ledger {
-  readonly #open = new Map<string, Entry>();
+  readonly #open = new Roster<Entry>();
   readonly #closed = new SpentKeys();
-  readonly #byActor = new Map<AnyActorRef, Entry>();
+  /** By session of the actor. */
+  readonly #bySession = new Roster<Entry>();
 
   /** Registers a started effect. Throws HostError `MissingKey`, `KeyReused` or (durable) `UnstableId`. */
   register(effect: StartedEffect, cause: number, durable: boolean): Entry {
@@ -29,14 +31,14 @@ export class Ledger {
       );
     }
     const entry = new Entry(effect, path, { cause, durable });
-    if (this.#open.has(entry.id) || this.#closed.has(entry.id)) {
+    if (this.#open.get(entry.id) || this.#closed.has(entry.id)) {
       throw new HostError(
         "KeyReused",
         `Effect "${entry.id}" was started before. Give each start its own key (a turn or attempt number), or the actor its own id.`,
       );
     }
     this.#open.set(entry.id, entry);
-    this.#byActor.set(effect.actor, entry);
+    this.#bySession.set(effect.actor.sessionId, entry);
     return entry;
   }
 
@@ -47,18 +49,18 @@ export class Ledger {
 
   /** The open entry of an actor. */
   of(actor: AnyActorRef): Entry | undefined {
-    return this.#byActor.get(actor);
+    return this.#bySession.get(actor.sessionId);
   }
 
   close(entry: Entry): void {
     entry.phase = "closed";
     this.#open.delete(entry.id);
-    this.#byActor.delete(entry.effect.actor);
+    this.#bySession.delete(entry.effect.actor.sessionId);
     this.#closed.add(entry.id);
   }
 
   /** Open entries in the order they were started. */
-  open(): IterableIterator<Entry> {
+  open(): readonly Entry[] {
     return this.#open.values();
   }
 

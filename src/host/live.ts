@@ -10,7 +10,7 @@ import type { Journal } from "./journal.ts";
 import { volatileJournal } from "./memory-journal.ts";
 import type { HostClock } from "./port.ts";
 import { Runtime } from "./runtime.ts";
-import type { EffectHost } from "./runtime-port.ts";
+import type { EffectHost, RuntimeOptions } from "./runtime-port.ts";
 import { Timers } from "./timers.ts";
 
 /** A runtime with its driver. */
@@ -28,6 +28,8 @@ export interface LiveOptions {
   readonly strict: boolean;
   /** See RuntimeOptions. @default false */
   readonly rests?: boolean;
+  /** See RuntimeOptions. */
+  readonly through?: RuntimeOptions["through"];
 }
 
 /** A runtime that runs by itself. */
@@ -56,7 +58,7 @@ class Driver implements Live {
   #stopTicking: (() => void) | undefined;
   #idle: (() => void)[] = [];
 
-  constructor({ journal, clock, strict, rests = false }: LiveOptions) {
+  constructor({ journal, clock, strict, rests = false, through }: LiveOptions) {
     this.#base = clock;
     this.clock = heapClock(this.#timers, () => clock.now(), this.#wake);
     this.runtime = new Runtime({
@@ -67,6 +69,7 @@ class Driver implements Live {
       now: () => clock.now(),
       clock: this.clock,
       wake: this.#wake,
+      ...(through && { through }),
     });
     this.#ticks = strict && !rests;
     this.runtime.onEnd(() => {

@@ -73,7 +73,7 @@ export class MachineClock {
   }
 
   #arm(timer: MachineTimer): void {
-    timer.timer = this.#options.timers.add(timer.dueAt, () => this.#options.due(timer));
+    timer.timer = this.#options.timers.add(timer.dueAt, () => this.#options.due(timer), String(timer.number));
     this.#options.wake();
   }
 }

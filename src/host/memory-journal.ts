@@ -9,9 +9,9 @@ export interface MemoryJournal extends Journal {
   read(): readonly Row[];
 }
 
-/** A durable journal in memory. */
-export function memoryJournal(): MemoryJournal {
-  const lines: string[] = [];
+/** A durable journal in memory. `recorded`: the lines of another one, which it goes on from; its inbox is not among them. */
+export function memoryJournal(recorded: readonly string[] = []): MemoryJournal {
+  const lines: string[] = [...recorded];
   const inbox = inboxInMemory();
   return {
     ...inbox,

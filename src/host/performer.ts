@@ -36,7 +36,7 @@ export class Performer {
     entry.phase = "performing";
     if (job.dueAt !== undefined) {
       if (job.dueAt <= this.#options.clock.now()) this.#fire(entry);
-      else entry.timer = this.#options.timers.add(job.dueAt, () => this.#fire(entry));
+      else entry.timer = this.#options.timers.add(job.dueAt, () => this.#fire(entry), entry.id);
       return;
     }
     this.#count++;

@@ -1,15 +1,25 @@
 // What a simulated run has in the air: outcomes with their due times, and performs that are still computing.
 import type { Due } from "./arrivals.ts";
+import { placed } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 import type { InboxEntry } from "./journal.ts";
 import type { EffectInput, HostClock } from "./port.ts";
 
-/** The effect a latency is asked for. */
+/** An effect as it was started. */
 export interface SimulatedEffect {
   readonly name: string;
+  /** Actor ids from below the root to the effect, joined by `/`. */
+  readonly path: string;
   /** `path:key` */
   readonly id: string;
   readonly input: EffectInput;
+}
+
+/** An effect that has not begun. `lost`: how often it was in flight at a crash before. */
+export interface WaitingEffect {
+  /** `path:key` */
+  readonly id: string;
+  readonly lost: number;
 }
 
 /** Something that can be delivered next. */
@@ -19,6 +29,12 @@ export interface Deliverable {
   readonly id: string;
   /** Effects: their name; commands: their type. */
   readonly name?: string;
+  /** Effects: their key. */
+  readonly key?: string;
+  /** Effects: how often they were in flight at a crash before. */
+  readonly lost?: number;
+  /** Effects: how much more of the same effect comes after it, where there is more. */
+  readonly behind?: number;
   /** Virtual wall-clock ms. */
   readonly dueAt: number;
 }
@@ -60,8 +76,7 @@ export class Pool {
 
   /** A perform begins: draws its latency and returns its clock, which knows how often the perform waits on it. */
   begin(entry: Entry): HostClock {
-    const { name, input } = entry.effect;
-    const dueAt = this.#clock.now() + Math.max(0, this.#latency({ name, id: entry.id, input }));
+    const dueAt = this.#clock.now() + Math.max(0, this.#latency(placed(entry.effect)));
     const flight: Flight = { dueAt, order: ++this.#count, armed: 0 };
     this.#flights.set(entry, flight);
     return countingClock(this.#clock, flight, () => this.#onArmed());
@@ -126,15 +141,23 @@ export class Pool {
 
   /** What may be delivered at `now`, in a fixed order; of each effect only what comes first. */
   due(now: number): readonly Candidate[] {
-    const seen = new Set<Entry>();
-    const candidates: Candidate[] = [];
-    for (const { arrival, dueAt } of this.#pooled.toSorted((a, b) => a.dueAt - b.dueAt || a.order - b.order)) {
-      const entry = "entry" in arrival ? arrival.entry : undefined;
-      if (dueAt > now || (entry && seen.has(entry))) continue;
-      if (entry) seen.add(entry);
-      candidates.push({ arrival, deliverable: describe(arrival, dueAt) });
+    const seen = new Map<Entry, number>();
+    const first: Pooled[] = [];
+    for (const pooled of this.#pooled.toSorted((a, b) => a.dueAt - b.dueAt || a.order - b.order)) {
+      if (pooled.dueAt > now) continue;
+      const entry = entryOf(pooled);
+      const before = entry && seen.get(entry);
+      if (before === undefined) first.push(pooled);
+      if (entry) seen.set(entry, (before ?? -1) + 1);
     }
-    return candidates;
+    return first.map((pooled) => {
+      const entry = entryOf(pooled);
+      const behind = entry ? (seen.get(entry) ?? 0) : 0;
+      return {
+        arrival: pooled.arrival,
+        deliverable: { ...describe(pooled.arrival, pooled.dueAt), ...(behind > 0 && { behind }) },
+      };
+    });
   }
 
   commands(inbox: readonly InboxEntry[], now: number): readonly Candidate[] {
@@ -150,11 +173,13 @@ export class Pool {
   }
 }
 
+const entryOf = ({ arrival }: Pooled): Entry | undefined => ("entry" in arrival ? arrival.entry : undefined);
+
 function describe(arrival: Due, dueAt: number): Deliverable {
   if (arrival.kind === "timer") return { kind: "timer", id: String(arrival.timer.number), dueAt };
   if (arrival.kind === "command") return { kind: "command", id: arrival.command.id, name: arrival.command.event.type, dueAt };
   const { entry } = arrival;
-  const place = { id: entry.id, name: entry.effect.name, dueAt };
+  const place = { id: entry.id, name: entry.effect.name, key: entry.key, lost: entry.lost, dueAt };
   if (arrival.kind === "part") return { kind: "part", ...place };
   if (entry.stopped || !arrival.outcome) return { kind: "cancelled", ...place };
   return { kind: arrival.outcome.kind === "value" ? "result" : "error", ...place };

@@ -28,6 +28,8 @@ export interface RuntimeOptions {
   readonly arrive?: (arrival: Due, fired: boolean) => void;
   /** An effect that is being performed, or whose outcome the driver keeps, was stopped. */
   readonly onStopped?: (entry: Entry) => void;
+  /** Sees each effect as it is started, also in a replay, and may give another in its place. @default the effect itself */
+  readonly through?: (effect: StartedEffect) => StartedEffect;
   /** A perform begins; returns the clock for it. @default clock */
   readonly onBegin?: (entry: Entry) => HostClock;
   /** A perform has returned a promise; `settled` never rejects. */

@@ -7,7 +7,7 @@
 import type { AnyActorRef } from "xstate";
 import { type Arrival, type Due, intentRow, rowOf } from "./arrivals.ts";
 import { Closer } from "./closer.ts";
-import type { StartedEffect } from "./entry.ts";
+import type { Entry, StartedEffect } from "./entry.ts";
 import { HostError } from "./errors.ts";
 import type { Row } from "./journal.ts";
 import { Launcher } from "./launcher.ts";
@@ -108,6 +108,11 @@ export class Runtime implements EffectHost {
     return this.#phase === "live" && this.#queue.length === 0 && this.#performer.count === 0;
   }
 
+  /** Effects that have not begun: the gate is closed, or there is no room. */
+  get waiting(): readonly Entry[] {
+    return [...this.#ledger.open()].filter(({ phase, timer }) => phase === "waiting" && !timer);
+  }
+
   /** Names the tree's root; the first step comes after its start. */
   adopt(root: AnyActorRef, head?: RunHead): void {
     this.#tree.adopt(root);
@@ -120,8 +125,9 @@ export class Runtime implements EffectHost {
     this.#options.wake();
   }
 
-  start(effect: StartedEffect): void {
+  start(started: StartedEffect): void {
     if (this.#ended) return;
+    const effect = this.#options.through?.(started) ?? started;
     const cause = this.isInTree ? this.#seq : this.#log.seq;
     try {
       this.#launcher.add(this.#ledger.register(effect, cause, this.durable));

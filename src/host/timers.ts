@@ -7,6 +7,8 @@ export interface Timer {
   readonly dueAt: number;
   readonly order: number;
   readonly fire: () => void;
+  /** Names it to whoever delivers by hand. */
+  readonly label: string | undefined;
   cancelled: boolean;
 }
 
@@ -17,8 +19,8 @@ export class Timers {
   #dead = 0;
 
   /** Adds a wait until `dueAt` (wall-clock ms; Infinity waits for ever). */
-  add(dueAt: number, fire: () => void): Timer {
-    const timer: Timer = { dueAt, order: ++this.#count, fire, cancelled: false };
+  add(dueAt: number, fire: () => void, label?: string): Timer {
+    const timer: Timer = { dueAt, order: ++this.#count, fire, label, cancelled: false };
     this.#heap.push(timer);
     this.#rise(this.#heap.length - 1);
     return timer;
@@ -46,6 +48,12 @@ export class Timers {
     this.#pop();
     first.cancelled = true;
     return first;
+  }
+
+  /** All that wait, in the order in which they will come; those that wait for ever are not among them. */
+  inLine(): readonly Timer[] {
+    const waiting = this.#heap.filter(({ cancelled, dueAt }) => !cancelled && dueAt < Number.POSITIVE_INFINITY);
+    return waiting.toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
   }
 
   /** Forgets everything. */

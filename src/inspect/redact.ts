@@ -3,6 +3,7 @@
 
 import { messageOf } from "../core/errors.ts";
 import { isPlainObject } from "../core/json.ts";
+import { isSecretField, secretHider, secretsIn } from "../core/secrets.ts";
 
 /** What is hidden and how long texts may be. */
 export interface RedactOptions {
@@ -13,22 +14,15 @@ export interface RedactOptions {
 }
 
 const HIDDEN = "[hidden]";
-const SECRET_FIELD =
-  /^(?:.*[-_.])?(?:api[-_]?key|authorization|auth[-_]?token|access[-_]?token|token|secret|client[-_]?secret|password|passwd|cookie|private[-_]?key)$/i;
-const CAMEL_FIELD = /(?:apiKey|ApiKey|Token|privateKey|Password|Secret|passphrase|Passphrase)$/;
-const SECRET_SHAPE =
-  /\b(?:sk-[a-zA-Z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16})\b|Bearer\s+[A-Za-z0-9._~+/-]{8,}=*/g;
-const SECRET_VARIABLE = /(?:KEY|TOKEN|SECRET|PASSWORD)$/i;
-const SHORTEST_SECRET = 8;
 /** Objects within objects that are followed. */
 const DEEPEST = 24;
 
 /** Makes a function that copies any value as JSON without its secrets. Cycles, functions and instances become short marks; never throws. */
 export function redactor(options: RedactOptions = {}): (value: unknown) => unknown {
   const { secrets = secretsOfEnvironment(), maxText = 2_000 } = options;
-  const known = writingsOf(secrets.filter((secret) => secret.length >= SHORTEST_SECRET));
+  const hide = secretHider(secrets, () => HIDDEN);
   const clean = (text: string): string => {
-    const hidden = known.reduce((rest, secret) => rest.replaceAll(secret, HIDDEN), text).replaceAll(SECRET_SHAPE, HIDDEN);
+    const hidden = hide(text);
     return hidden.length <= maxText ? hidden : `${hidden.slice(0, maxText)}… (${hidden.length} characters)`;
   };
   const copy = (value: unknown, above: readonly unknown[]): unknown => {
@@ -61,20 +55,11 @@ export function redactor(options: RedactOptions = {}): (value: unknown) => unkno
   };
 }
 
-/** Secrets as they may stand in a text: themselves, and escaped inside JSON; longer ones first, so that no tail stays. */
-function writingsOf(secrets: readonly string[]): readonly string[] {
-  const writings = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
-  return [...new Set(writings)].toSorted((a, b) => b.length - a.length);
-}
-
 function classOf(value: object): string {
   const { constructor } = value as { readonly constructor?: unknown };
   return typeof constructor === "function" && constructor.name !== "" ? constructor.name : "object";
 }
 
-const isSecretField = (name: string): boolean => SECRET_FIELD.test(name) || CAMEL_FIELD.test(name);
-
 function secretsOfEnvironment(): readonly string[] {
-  const environment = typeof process === "undefined" ? {} : process.env;
-  return Object.entries(environment).flatMap(([name, value]) => (value && SECRET_VARIABLE.test(name) ? [value] : []));
+  return typeof process === "undefined" ? [] : secretsIn(process.env);
 }

@@ -2,7 +2,7 @@
 import { failure, rootCause } from "../core/failure.ts";
 import { taskIdAt } from "../core/ids.ts";
 import type { Failure } from "../core/failure.ts";
-import { remedyFor, waitBetween } from "../core/policy.ts";
+import { lastEntry, remedyFor, waitBetween } from "../core/policy.ts";
 import { draw } from "../core/random.ts";
 import { unreachable } from "../core/unreachable.ts";
 import { adjustChoice } from "../model/adjust.ts";
@@ -20,7 +20,7 @@ import { opening } from "./opening.ts";
 import { withPlan } from "./run-state.ts";
 import type { CallName, RunContext, RunRules } from "./run-state.ts";
 import { countRestart, isTooIntense, tooManyRestarts } from "./retry.ts";
-import { emit, sequence, step } from "./step.ts";
+import { emit, sequence, step, tellEntry } from "./step.ts";
 import type { Step } from "./step.ts";
 
 /** Tools of the planner. */
@@ -143,14 +143,17 @@ export function retryCall(context: RunContext, { call, why }: FailedCall, rules:
       calls: { ...context.calls, [call]: { ...state, choice } },
       returning: { call, woken: false },
     };
-    return step(waiting, emit(waiting, { type: "phase.retrying", phase: call, failure: why, wakeAt }), {
-      do: "wake",
-      name: `${call}#${state.tried}`,
-      dueAt: wakeAt,
-    });
+    return step(
+      waiting,
+      tellEntry(waiting, call, { code: why.code, entry: next.entry }),
+      emit(waiting, { type: "phase.retrying", phase: call, failure: why, wakeAt }),
+      { do: "wake", name: `${call}#${state.tried}`, dueAt: wakeAt },
+    );
   }
-  if (then === "suspend") return step({ ...context, suspension: why, returning: { call, woken: true } });
-  return withoutCall(context, { call, why }, rules);
+  const last = tellEntry(context, call, lastEntry(why.code, then));
+  if (then === "suspend") return step({ ...context, suspension: why, returning: { call, woken: true } }, last);
+  const without = withoutCall(context, { call, why }, rules);
+  return then === "fail" && !fallsBack({ call, why }, rules) ? sequence(step(context, last), () => without) : without;
 }
 
 /** The wait before another try of a conversation is over. */
@@ -183,12 +186,16 @@ export const needsNoSynthesis = ({ route, queue, options, answer }: RunContext):
 function withoutCall(context: RunContext, { call, why }: FailedCall, rules: RunRules): Step {
   const spent = why.code === "BudgetExceeded" ? goBroke(context) : step(context);
   if (call === "synthesis") return sequence(spent, (next) => step({ ...next, answer: plainAnswer(next), failure: why }));
-  if (call === "plan" && why.code === "PlanInvalid" && rules.policy.planFallback) {
+  if (fallsBack({ call, why }, rules)) {
     const route = { mode: "direct" as const, worker: context.workers[0]?.name ?? null, reason: "the plan stayed invalid" };
     return announceRoute({ ...context, route });
   }
   return sequence(spent, (next) => step({ ...next, failure: why }));
 }
+
+/** True when one worker does without the plan. */
+const fallsBack = ({ call, why }: FailedCall, { policy }: RunRules): boolean =>
+  call === "plan" && why.code === "PlanInvalid" && policy.planFallback;
 
 function closeCall(context: RunContext, call: CallName, at: number): Step {
   return closeBooks({ ...context, talking: null, now: Math.max(context.now, at) }, call);

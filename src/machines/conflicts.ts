@@ -7,7 +7,7 @@ import { digestOf, stableStringify } from "../core/json.ts";
 import { taskId, taskIndex } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
 import { failure } from "../core/failure.ts";
-import { remedyFor } from "../core/policy.ts";
+import { lastEntry, remedyFor } from "../core/policy.ts";
 import type { Ask } from "../protocol/command.ts";
 import type { Plan } from "../protocol/plan.ts";
 import type { Conflict } from "../protocol/work.ts";
@@ -19,7 +19,7 @@ import { planLines } from "./plan-events.ts";
 import { redo } from "./redo.ts";
 import { cardOfTask } from "./retry.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
-import { emit, sequence, step } from "./step.ts";
+import { emit, sequence, step, tellEntry } from "./step.ts";
 import type { Step } from "./step.ts";
 
 /** The id of the question about what still collides. */
@@ -38,10 +38,17 @@ export function settleConflicts(context: RunContext, rules: RunRules): Step {
   const { steps, then } = remedyFor(rules.policy, "ConflictingOutputs", { failed: integration.redone + 1 });
   const ofModels = conflicts.filter(({ tasks }) => tasks.every((id) => cardOfTask(context, taskId(id))?.kind === "model"));
   const pairs = pairsOf(context.plan, ofModels);
-  if (steps.length > 0 && pairs.length > 0 && !broke) return redoLater(context, pairs, rules);
+  const [next] = steps;
+  const last = step(context, tellEntry(context, "integrate", lastEntry("ConflictingOutputs", then)));
+  if (next && pairs.length > 0 && !broke) {
+    const told = tellEntry(context, "integrate", { code: "ConflictingOutputs", entry: next.entry });
+    return sequence(step(context, told), (after) => redoLater(after, pairs, rules));
+  }
   const isInTime = !broke && context.now < runDeadlines(context).work;
-  if (then === "ask" && context.options.asks === "wait" && !integration.asked && isInTime) return askAboutConflicts(context);
-  return keep(then === "fail" ? { ...context, failure: failure("ConflictingOutputs", named(context)) } : context);
+  if (then === "ask" && context.options.asks === "wait" && !integration.asked && isInTime)
+    return sequence(last, askAboutConflicts);
+  if (then !== "fail") return keep(context);
+  return sequence(last, (after) => keep({ ...after, failure: failure("ConflictingOutputs", named(after)) }));
 }
 
 /** A person decides: yes keeps the later versions, no has the later tasks done once more on top of the earlier ones. */

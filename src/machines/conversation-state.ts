@@ -7,8 +7,8 @@
 import { FAILURES, failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
-import { nextTurnStep, waitBetween } from "../core/policy.ts";
-import type { Policy } from "../core/policy.ts";
+import { lastEntry, nextTurnStep, tellingEntry, turnEntry, waitBetween } from "../core/policy.ts";
+import type { AppliedEntry, Policy } from "../core/policy.ts";
 import { draw, seedFrom } from "../core/random.ts";
 import { unreachable } from "../core/unreachable.ts";
 import { promptTokensOf, sizeOf, worstCaseUsd, worstPromptTokens } from "../model/prices.ts";
@@ -61,6 +61,8 @@ export interface ConversationContext extends ConversationInput {
   readonly lost: number;
   readonly verdict: Verdict | null;
   readonly failure: Failure | null;
+  /** The entry of the policy table that the last turn or tool call was met with. */
+  readonly applied: AppliedEntry | null;
   readonly answer: { readonly text: string; readonly value: Json } | null;
   readonly issues: readonly string[];
   readonly repaired: number;
@@ -119,6 +121,7 @@ export function startConversation(input: ConversationInput | undefined): Convers
     lost: 0,
     verdict: null,
     failure: null,
+    applied: null,
     answer: null,
     issues: [],
     repaired: 0,
@@ -186,7 +189,7 @@ export function judgeTurn(
   settled: { readonly value: ModelTurnOutput; readonly at: number },
   rules: ConversationRules,
 ): ConversationContext {
-  const booked = book({ ...context, now: settled.at, failure: null }, settled.value);
+  const booked = book({ ...context, now: settled.at, failure: null, applied: null }, settled.value);
   const { outcome } = settled.value;
   return outcome.kind === "failed" ? afterFailure(booked, outcome.failure, rules) : afterAnswer(booked, outcome, rules);
 }
@@ -198,7 +201,7 @@ export function judgeCrash(
   rules: ConversationRules,
 ): ConversationContext {
   // What was granted for it is settled with the parent, so the next try asks anew.
-  return afterFailure({ ...context, granted: false, now: error.at }, failure("Internal", error.message), rules);
+  return afterFailure({ ...context, granted: false, applied: null, now: error.at }, failure("Internal", error.message), rules);
 }
 
 /** The model's answer to the calls: all results first, then what a person said meanwhile. */
@@ -291,7 +294,7 @@ function takeCalls(context: ConversationContext, blocks: readonly AssistantBlock
   return { ...context, calls, next: 0, results: [], pauses: 0, verdict: "act" };
 }
 
-function takeAnswer(context: ConversationContext, text: string, { decode }: ConversationRules): ConversationContext {
+function takeAnswer(context: ConversationContext, text: string, { decode, policy }: ConversationRules): ConversationContext {
   const { format } = context.parameters;
   const decoded: ReturnType<Decode> =
     text.trim() === ""
@@ -300,8 +303,9 @@ function takeAnswer(context: ConversationContext, text: string, { decode }: Conv
         ? decode(format.name, text, context.about ?? null)
         : { ok: true, value: text };
   if (decoded.ok) return { ...context, answer: { text, value: decoded.value }, verdict: "finish" };
-  if (context.repaired < context.repairs) return { ...context, issues: decoded.issues, verdict: "repair" };
   const code = isPlan(format) ? "PlanInvalid" : "WorkerOutputInvalid";
+  const applied = tellingEntry(policy, code, context.repaired);
+  if (context.repaired < context.repairs) return { ...context, issues: decoded.issues, applied, verdict: "repair" };
   return fail(
     context,
     failure(code, `The answer stayed invalid after ${context.repaired} repairs: ${decoded.issues.slice(0, 5).join(" ")}`),
@@ -310,21 +314,26 @@ function takeAnswer(context: ConversationContext, text: string, { decode }: Conv
 
 function afterFailure(context: ConversationContext, why: Failure, { policy }: ConversationRules): ConversationContext {
   const isLost = why.code === "TurnLost";
-  const step = nextTurnStep(policy, why.code, isLost ? context.lost : context.tried);
+  const tries = isLost ? context.lost : context.tried;
+  const step = nextTurnStep(policy, why.code, tries);
   // A fault that only a person can mend (an unknown host, say) is tried once more, in case it was a passing one.
   const isLasting = !why.retryable && FAILURES[why.code].retryable;
   if (step?.do === "again" && !(isLasting && context.tried > 0)) {
     const drawn = draw(context.seed);
     const waitMs = Math.max(why.retryAfterMs ?? 0, waitBetween(step.waitMs, drawn.value));
     const counted = isLost ? { lost: context.lost + 1 } : { tried: context.tried + 1, lost: 0 };
-    const seeded = { ...context, seed: drawn.next, failure: why, ...counted };
+    const seeded = { ...context, seed: drawn.next, failure: why, applied: turnEntry(why.code, tries, step), ...counted };
     return waitMs > policy.longestWaitMs
       ? { ...seeded, verdict: "hold" }
       : { ...seeded, wakeAt: context.now + waitMs, verdict: "wait" };
   }
   const row = policy.table[why.code];
-  const mendable = isLasting || FAILURES[why.code].level === "run" || (row.then === "suspend" && row.attempt.length === 0);
-  return mendable ? { ...context, failure: why, tried: context.tried + 1, lost: 0, verdict: "hold" } : fail(context, why);
+  const isHeldByRow = FAILURES[why.code].level === "run" || row.attempt.length === 0;
+  const applied = row.then === "suspend" && isHeldByRow ? lastEntry(why.code, "suspend") : null;
+  const mendable = isLasting || FAILURES[why.code].level === "run" || applied !== null;
+  return mendable
+    ? { ...context, failure: why, applied, tried: context.tried + 1, lost: 0, verdict: "hold" }
+    : fail(context, why);
 }
 
 const fail = (context: ConversationContext, why: Failure): ConversationContext => ({ ...context, failure: why, verdict: "fail" });

@@ -24,6 +24,7 @@ import {
 import type { ConversationContext, ConversationInput, ConversationRules } from "./conversation-state.ts";
 import { effectErrorOf } from "./effect-events.ts";
 import type { DoneOf } from "./effect-events.ts";
+import { lean } from "./lean.ts";
 import { askAboutCall, breakCall, recordResult, refuseCall } from "./tool-calls.ts";
 import { sendUp } from "./upward.ts";
 
@@ -46,7 +47,7 @@ const base = setup({
 
 /** The machine for one conversation, with its effects and its constant rules. Runs as a child or as a root. */
 export function createConversation(actors: ConversationActors, rules: ConversationRules) {
-  return base
+  const machine = base
     .extend({
       guards: {
         hasMoney: ({ context }) => context.granted || (context.allowanceUsd !== "asked" && canAfford(context)),
@@ -88,7 +89,7 @@ export function createConversation(actors: ConversationActors, rules: Conversati
         judgeTurn: base.enqueueActions(({ context, event, self, enqueue }) => {
           const judged = verdictOn(context, event, rules);
           enqueue.assign(() => judged);
-          sendUp(self, enqueue, ...turnMessages(context, event, judged));
+          sendUp(self, enqueue, ...turnMessages(context, event, judged), ...appliedMessages(judged));
         }),
         announceRepair: base.enqueueActions(({ context, self, enqueue }) => {
           sendUp(self, enqueue, { type: "answer.repairing", from: context.id, issues: context.issues, at: context.now });
@@ -109,29 +110,27 @@ export function createConversation(actors: ConversationActors, rules: Conversati
         recordResult: base.enqueueActions(({ context, event, self, enqueue }) => {
           const result = resultOf(event);
           const tool = context.calls[context.next]?.name ?? "";
-          enqueue.assign(() =>
+          const recorded =
             event.type === "xstate.error.actor.call"
               ? breakCall(context, effectErrorOf(event, context.now), rules)
-              : recordResult(context, result),
+              : recordResult(context, result);
+          enqueue.assign(() => recorded);
+          const summary = oneLine(result.content);
+          sendUp(
+            self,
+            enqueue,
+            { type: "tool.finished", from: context.id, tool, ok: !result.isError, summary, at: result.at },
+            ...appliedMessages(recorded),
           );
-          sendUp(self, enqueue, {
-            type: "tool.finished",
-            from: context.id,
-            tool,
-            ok: !result.isError,
-            summary: oneLine(result.content),
-            at: result.at,
-          });
         }),
         explainUnknownTool: base.assign(({ context }) =>
           recordResult(context, { content: unknownTool(context), isError: true, at: context.now }),
         ),
-        refuseByRule: base.assign(({ context }) => refuseCall(context, `the rule "${permission(context).rule}" forbids it`)),
-        refuseByPerson: base.assign(({ context, event }) =>
-          refuseCall(
-            context,
+        refuseByRule: refuse(({ context }) => `the rule "${permission(context).rule}" forbids it`, rules),
+        refuseByPerson: refuse(
+          ({ event }) =>
             event.type === "ask.answered" && event.text ? `a person answered: ${event.text}` : "it was not approved",
-          ),
+          rules,
         ),
         raiseAsk: base.enqueueActions(({ context, self, enqueue }) => {
           const ask = askAboutCall(context);
@@ -268,7 +267,19 @@ export function createConversation(actors: ConversationActors, rules: Conversati
       },
     })
     .provide({ actors });
+  return lean(machine);
 }
+
+/** The current call is refused, for a reason that the model is told. */
+const refuse = (
+  reason: (about: { readonly context: ConversationContext; readonly event: Event }) => string,
+  rules: ConversationRules,
+) =>
+  base.enqueueActions(({ context, event, self, enqueue }) => {
+    const refused = refuseCall(context, reason({ context, event }), rules);
+    enqueue.assign(() => refused);
+    sendUp(self, enqueue, ...appliedMessages(refused));
+  });
 
 /** The conversation machine's type. */
 export type ConversationMachine = ReturnType<typeof createConversation>;
@@ -293,6 +304,10 @@ function turnMessages(before: ConversationContext, event: Event, after: Conversa
   const { model, stop, usage, usd } = outcome;
   return [{ type: "turn.completed", from, turn, model, stop, usage, usd, at }];
 }
+
+/** Says which entry of the policy table was applied, if any was. */
+const appliedMessages = ({ applied, id: from, now: at }: ConversationContext): readonly UpwardMessage[] =>
+  applied ? [{ type: "policy.applied", from, ...applied, at }] : [];
 
 function resultOf(event: Event): { readonly content: string; readonly isError: boolean; readonly at: number } {
   if (event.type === "xstate.done.actor.call") return { ...event.output.value, at: event.output.at };

@@ -7,7 +7,7 @@ import type { TaskId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { headAndTail } from "../core/text.ts";
 import type { Plan, Task } from "../protocol/plan.ts";
-import type { Brief, DependencyOutput } from "../protocol/work.ts";
+import type { Brief, DependencyOutput, Report } from "../protocol/work.ts";
 import { dependencyClosure } from "../queue/plan-index.ts";
 import { canStart, finishTask, isSettled, startReady } from "../queue/queue.ts";
 import type { StartedTask } from "../queue/queue.ts";
@@ -158,11 +158,12 @@ const cut = (output: Json, most: number): Json => (typeof output === "string" ? 
 
 /** The finished dependencies' change sets, in plan order: the copy of a task depends on nothing else. */
 function layersOf({ plan, reports }: RunContext, id: TaskId): WorkerInput["layers"] {
-  if (!plan) return [];
+  // Most plans of text work change no file at all: then nobody has to know what builds on what.
+  if (!plan || !reports.some(hasFiles)) return [];
   return dependencyClosure(plan, id).flatMap((task) => {
     const report = reports[taskIndex(task)];
-    return report && report.changes.files.length > 0
-      ? [{ task, ref: report.changes.ref, after: dependencyClosure(plan, task) }]
-      : [];
+    return hasFiles(report) ? [{ task, ref: report.changes.ref, after: dependencyClosure(plan, task) }] : [];
   });
 }
+
+const hasFiles = (report: Report | null | undefined): report is Report => !!report && report.changes.files.length > 0;

@@ -3,13 +3,13 @@ import type { Attempted, IntegrateInput, Integrated } from "../actors/contract.t
 import { failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { taskIndex } from "../core/ids.ts";
-import { remedyFor, waitBetween } from "../core/policy.ts";
+import { lastEntry, remedyFor, waitBetween } from "../core/policy.ts";
 import { draw } from "../core/random.ts";
 import type { Settled } from "../host/port.ts";
 import { dependencyClosure, topologicalOrder } from "../queue/plan-index.ts";
 import { settleConflicts } from "./conflicts.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
-import { emit, step } from "./step.ts";
+import { emit, step, tellEntry } from "./step.ts";
 import type { Step } from "./step.ts";
 
 /** True when there is anything to fold. */
@@ -65,9 +65,11 @@ function integrationFailed(context: RunContext, why: Failure, { policy }: RunRul
     const drawn = draw(seed);
     const wakeAt = now + waitBetween(next.waitMs, drawn.value);
     const waiting: RunContext = { ...counted, seed: drawn.next, returning: { call: "integrate", woken: false } };
+    const applied = tellEntry(waiting, "integrate", { code: why.code, entry: next.entry });
     const told = emit(waiting, { type: "phase.retrying", phase: "integrate", failure: why, wakeAt });
-    return step(waiting, told, { do: "wake", name: `integrate#${integration.tried}`, dueAt: wakeAt });
+    return step(waiting, applied, told, { do: "wake", name: `integrate#${integration.tried}`, dueAt: wakeAt });
   }
-  if (then === "suspend") return step({ ...counted, suspension: why, returning: { call: "integrate", woken: true } });
-  return step({ ...counted, failure: why });
+  const last = tellEntry(counted, "integrate", lastEntry(why.code, then));
+  if (then === "suspend") return step({ ...counted, suspension: why, returning: { call: "integrate", woken: true } }, last);
+  return step({ ...counted, failure: why }, ...(then === "fail" ? [last] : []));
 }

@@ -3,6 +3,7 @@
 import { failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { parseJson } from "../core/json.ts";
+import { remedyFor } from "../core/policy.ts";
 import { taskIndex } from "../core/ids.ts";
 import { RewordAnswer } from "../prompts/reword.ts";
 import type { ConversationOutcome } from "../protocol/message.ts";
@@ -107,7 +108,8 @@ function reword(context: RunContext, mend: Mend, { task: text, constraints }: Re
 
 /** It helped nothing: the next step of the row. Without money for it there is none for another attempt either. */
 function goOn(context: RunContext, mend: Mend, { why, rules }: { readonly why: Failure; readonly rules: RunRules }): Step {
-  const remedy = why.code === "BudgetExceeded" ? ({ steps: [], then: "synthesize" } as const) : mend.rest;
-  const lost = why.code === "BudgetExceeded" ? { ...why, cause: mend.why } : mend.why;
+  const isBroke = why.code === "BudgetExceeded";
+  const remedy = isBroke ? remedyFor(rules.policy, "BudgetExceeded", { failed: 0 }) : mend.rest;
+  const lost = isBroke ? { ...why, cause: mend.why } : mend.why;
   return follow(context, { live: mend, why: lost, remedy }, rules);
 }

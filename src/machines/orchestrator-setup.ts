@@ -86,7 +86,7 @@ const base = setup({
 const decide = (decision: (context: RunContext, event: OrchestratorEvent) => Step) =>
   base.enqueueActions(({ context, event, enqueue }) => {
     const { context: next, then } = decision(context, event);
-    enqueue.assign(() => next);
+    if (next !== context) enqueue.assign(() => next);
     for (const one of then) carryOut(one, enqueue);
   });
 
@@ -122,6 +122,7 @@ export function orchestratorSetup(rules: RunRules) {
       isPlanned: ({ context }) => context.plan !== null,
       isRoutedDirect: ({ context }) => context.route?.mode === "direct",
       isRouted: ({ context }) => context.route !== null,
+      isExplored: ({ event }) => event.type === "xstate.done.actor.explore" && event.output.value.ok,
       needsNoReview: ({ context }) => !context.options.review,
       nobodyIsThere: ({ context }) => context.options.asks === "deny",
       isPlanApproved: ({ context, event }) => isPlanAnswer(context, event) && event.decision === "approve",

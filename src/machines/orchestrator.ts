@@ -6,6 +6,7 @@
 //   O4  Paused and suspended carry the tag `hold`: the host starts no turn and no unrepeatable effect.
 import { callInput } from "./calls.ts";
 import { integrateInput } from "./integrate.ts";
+import { lean } from "./lean.ts";
 import { orchestratorSetup } from "./orchestrator-setup.ts";
 import type { OrchestratorActors } from "./orchestrator-setup.ts";
 import { runOutput } from "./run-events.ts";
@@ -21,7 +22,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
     src: "conversation" as const,
     input: ({ context }: { context: RunContext }) => callInput(context, name, rules),
   });
-  return orchestratorSetup(rules)
+  const machine = orchestratorSetup(rules)
     .createMachine({
       id: "run",
       options: { maxIterations: MOST_STEPS },
@@ -37,6 +38,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
         "tool.finished": { actions: "relay" },
         "worker.progressed": { actions: "relay" },
         "answer.repairing": { actions: "relay" },
+        "policy.applied": { actions: "relay" },
         "budget.asked": { actions: "askForMoney" },
         "ask.raised": { actions: "raiseAsk" },
         "effect.orphaned": { actions: "settleOrphan" },
@@ -125,10 +127,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
                           workspace: "plan",
                           layers: [],
                         }),
-                        onDone: [
-                          { guard: ({ event }) => event.output.value.ok, target: "planning" },
-                          { actions: "failExploring" },
-                        ],
+                        onDone: [{ guard: "isExplored", target: "planning" }, { actions: "failExploring" }],
                         onError: { actions: "failExploring" },
                       },
                     },
@@ -264,6 +263,7 @@ export function orchestratorMachine(actors: OrchestratorActors, rules: RunRules)
       },
     })
     .provide({ actors });
+  return lean(machine);
 }
 
 /** The orchestrator machine's type. */

@@ -69,7 +69,7 @@ export function relay(context: RunContext, event: { readonly type: string }): St
   if (!("from" in event) || !("at" in event)) return step(context);
   // Only upward messages have a sender and a time; the chart routes no other events here.
   const message = event as UpwardMessage;
-  const next = { ...context, now: Math.max(context.now, message.at) };
+  const next = message.at > context.now ? { ...context, now: message.at } : context;
   switch (message.type) {
     case "tool.started":
       return announce(next, { type: "tool.started", conversation: message.from, tool: message.tool, summary: message.summary });
@@ -85,6 +85,8 @@ export function relay(context: RunContext, event: { readonly type: string }): St
       return message.from === "plan"
         ? announce(next, { type: "plan.repairing", issues: [...message.issues] })
         : announce(next, { type: "answer.repairing", conversation: message.from, issues: [...message.issues] });
+    case "policy.applied":
+      return announce(next, { type: "policy.applied", to: message.from, code: message.code, entry: message.entry });
     case "conversation.held":
       return announce(next, { type: "conversation.held", conversation: message.from, failure: message.failure });
     case "worker.progressed": {

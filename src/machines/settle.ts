@@ -6,7 +6,7 @@ import { failure } from "../core/failure.ts";
 import type { Failure } from "../core/failure.ts";
 import { attemptId, taskIndex, workerActorId } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
-import { remedyFor } from "../core/policy.ts";
+import { lastEntry, remedyFor } from "../core/policy.ts";
 import type { AttemptStep, LastStep, Remedy } from "../core/policy.ts";
 import { unreachable } from "../core/unreachable.ts";
 import { digestOf } from "../core/json.ts";
@@ -34,7 +34,7 @@ import {
 import type { Attempt } from "./retry.ts";
 import { liveAttempt } from "./run-state.ts";
 import type { RunContext, RunRules } from "./run-state.ts";
-import { emit, sequence, step } from "./step.ts";
+import { emit, sequence, step, tellEntry } from "./step.ts";
 import type { Directive, Step } from "./step.ts";
 
 /** A worker actor ended: `child` is its id. */
@@ -211,12 +211,16 @@ export interface Loss {
 export function follow(context: RunContext, { live, why, remedy }: Loss, rules: RunRules): Step {
   const at = remedy.steps.findIndex((one) => fits(context, live.task, one));
   const next = remedy.steps[at];
-  if (!next || next.do === "redo") return lastStep(context, { live, why, then: remedy.then });
-  const rest: Remedy = { steps: remedy.steps.slice(at + 1), then: remedy.then };
-  // Too many restarts: the step is kept, and nothing of it begins before a person resumes the run.
-  const suspension = isTooIntense(context, rules) ? tooManyRestarts(rules, why) : context.suspension;
-  const counted = { ...countRestart(context, rules), suspension };
-  return next.do === "renew" ? renew(counted, live, { why, next }) : beginMend(counted, live, { why, next, rest });
+  const applied = next ? { code: why.code, entry: next.entry } : lastEntry(why.code, remedy.then);
+  const told = tellEntry(context, attemptId(live.task, live.attempt), applied);
+  return sequence(step(context, told), (after) => {
+    if (!next || next.do === "redo") return lastStep(after, { live, why, then: remedy.then });
+    const rest: Remedy = { steps: remedy.steps.slice(at + 1), then: remedy.then };
+    // Too many restarts: the step is kept, and nothing of it begins before a person resumes the run.
+    const suspension = isTooIntense(after, rules) ? tooManyRestarts(rules, why) : after.suspension;
+    const counted = { ...countRestart(after, rules), suspension };
+    return next.do === "renew" ? renew(counted, live, { why, next }) : beginMend(counted, live, { why, next, rest });
+  });
 }
 
 function fits(context: RunContext, task: TaskId, one: AttemptStep): boolean {

@@ -1,5 +1,6 @@
 // One decision of the orchestrator: the context after it and what is to be done, both plain data. Pure functions make
 // steps; the chart's actions carry them out.
+import type { AppliedEntry } from "../core/policy.ts";
 import type { DownwardMessage } from "../protocol/message.ts";
 import type { RunEvent } from "../protocol/run-event.ts";
 import type { RunContext } from "./run-state.ts";
@@ -33,6 +34,10 @@ export const step = (context: RunContext, ...then: readonly Directive[]): Step =
 export function emit(context: RunContext, event: Untimed<RunEvent>): Directive {
   return { do: "emit", event: { ...event, at: context.now } };
 }
+
+/** Says that an entry of the policy table is applied to a conversation or attempt, or to the folding (`integrate`). */
+export const tellEntry = (context: RunContext, to: string, entry: AppliedEntry): Directive =>
+  emit(context, { type: "policy.applied", to, ...entry });
 
 /** One decision after another, each on the context that the one before left. */
 export function sequence(start: Step, ...more: readonly ((context: RunContext) => Step)[]): Step {

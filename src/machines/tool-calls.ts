@@ -2,7 +2,7 @@
 // state (conversation-state.ts); each call gets exactly one result, and equal calls with equal results end.
 import { failure } from "../core/failure.ts";
 import { digestOf, stableStringify } from "../core/json.ts";
-import { nextTurnStep } from "../core/policy.ts";
+import { tellingEntry } from "../core/policy.ts";
 import type { Ask } from "../protocol/command.ts";
 import type { UserBlock } from "../protocol/turn.ts";
 import { describeAsk } from "./asks.ts";
@@ -39,6 +39,7 @@ export function recordResult(
     recent: [...context.recent, seen].slice(-50),
     asking: null,
     failure: looping,
+    applied: null,
   };
 }
 
@@ -54,23 +55,28 @@ export function breakCall(
   const name = context.calls[context.next]?.name ?? "";
   const recorded = recordResult(context, { content: error.message, isError: true, at: error.at });
   if (error.code === "Poisoned") return { ...recorded, failure: failure("Poisoned", error.message) };
-  if (nextTurnStep(policy, "ToolFailed", context.broken)?.do === "append") return { ...recorded, broken: context.broken + 1 };
+  const applied = tellingEntry(policy, "ToolFailed", context.broken);
+  if (applied) return { ...recorded, applied, broken: context.broken + 1 };
   return { ...recorded, failure: failure("ToolFailed", `The tool ${name} broke: ${error.message}`) };
 }
 
-/** Refuses the current call by a permission rule; the second refusal of the same call ends the conversation. */
-export function refuseCall(context: ConversationContext, why: string): ConversationContext {
+/** Refuses the current call. The model is told, for the same call as often as the row of ToolDenied says; then it ends. */
+export function refuseCall(context: ConversationContext, why: string, { policy }: ConversationRules): ConversationContext {
   const call = context.calls[context.next];
   if (!call) return context;
   const seen = digestOf(stableStringify([call.name, call.input]));
-  const again = context.refused.includes(seen);
+  const times = context.refused.filter((one) => one === seen).length;
+  const applied = tellingEntry(policy, "ToolDenied", times);
   const recorded = recordResult(context, {
     content: `Not allowed: ${why}. Do without it, or say in your answer what could not be done.`,
     isError: true,
     at: context.now,
   });
-  const denied = failure("ToolDenied", `The call ${call.name} was refused twice (${why}).`);
-  return { ...recorded, refused: [...context.refused, seen], failure: again ? denied : recorded.failure };
+  const denied = failure(
+    "ToolDenied",
+    `The call ${call.name} was refused ${times === 1 ? "twice" : `${times + 1} times`} (${why}).`,
+  );
+  return { ...recorded, applied, refused: [...context.refused, seen], failure: applied ? recorded.failure : denied };
 }
 
 /** The question to a person about the current call; undefined when there is none. */

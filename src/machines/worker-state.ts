@@ -9,8 +9,8 @@ import type { Failure } from "../core/failure.ts";
 import { taskIdAt } from "../core/ids.ts";
 import type { TaskId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
-import { nextTurnStep } from "../core/policy.ts";
-import type { Policy } from "../core/policy.ts";
+import { tellingEntry } from "../core/policy.ts";
+import type { AppliedEntry, Policy } from "../core/policy.ts";
 import { oneLine } from "../core/text.ts";
 import { gaveUpReason, told as toldText, verifyFailed, workerFormat, workerPrompt } from "../prompts/worker.ts";
 import type { PermissionRules } from "../protocol/command.ts";
@@ -135,10 +135,10 @@ export function takeEvidence(evidence: readonly Evidence[]): Partial<WorkerConte
   return { evidence, failure: failure("VerifyFailed", `The result was reported as done, but: ${what}`) };
 }
 
-/** True when failed evidence may go back to the same conversation. */
-export function maySendBack(context: WorkerContext, { policy }: WorkerRules): boolean {
+/** The entry of the table by which failed evidence goes back to the same conversation; null where it may not. */
+export function sendingBack(context: WorkerContext, { policy }: WorkerRules): AppliedEntry | null {
   const isVerify = context.failure?.code === "VerifyFailed" && context.card.kind === "model";
-  return isVerify && nextTurnStep(policy, "VerifyFailed", context.verified)?.do === "append";
+  return isVerify ? tellingEntry(policy, "VerifyFailed", context.verified) : null;
 }
 
 /** Counts a verification that is sent back. */

@@ -13,15 +13,16 @@ import type { ConversationMachine } from "./conversation.ts";
 import { startConversation } from "./conversation-state.ts";
 import { effectErrorOf } from "./effect-events.ts";
 import type { DoneOf } from "./effect-events.ts";
+import { lean } from "./lean.ts";
 import { sendUp } from "./upward.ts";
 import {
   checksOf,
-  maySendBack,
   mustHold,
   mustVerify,
   openTalk,
   outcomeOf,
   sendBack,
+  sendingBack,
   startWorker,
   stepKey,
   takeAnswer,
@@ -63,18 +64,17 @@ export interface WorkerParts {
 
 /** The machine for one attempt, with its effects and its constant rules. Runs as a child or as a root. */
 export function createWorker({ actors, machines = {} }: WorkerParts, rules: WorkerRules) {
-  return base
+  const machine = base
     .extend({
       guards: {
         hasNoWorkspace: ({ context }) => !context.hasWorkspace,
         isDoneByModel: ({ context }) => context.card.kind === "model",
         isDoneByFunction: ({ context }) => context.card.kind === "perform",
-        isDoneByMachine: ({ context }) => Object.hasOwn(machines, context.card.name),
         hasFailed: ({ context }) => context.failure !== null,
         mustHold: ({ context }) => mustHold(context),
         wasPreparing: ({ context }) => context.held === "preparing",
         wasVerifying: ({ context }) => context.held === "verifying",
-        maySendBack: ({ context }) => maySendBack(context, rules),
+        maySendBack: ({ context }) => sendingBack(context, rules) !== null,
         needsNoVerifying: ({ context }) => !mustVerify(context),
       },
       actions: {
@@ -118,7 +118,11 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
             : context,
         ),
         skipEvidence: base.assign(({ context }) => ({ evidence: checksOf(context).refused })),
-        sendBack: base.assign(({ context }) => sendBack(context)),
+        sendBack: base.enqueueActions(({ context, self, enqueue }) => {
+          const applied = sendingBack(context, rules);
+          enqueue.assign(() => sendBack(context));
+          if (applied) sendUp(self, enqueue, { type: "policy.applied", from: context.id, ...applied, at: context.now });
+        }),
         takeCommitted: base.assign(({ context, event }) =>
           event.type === "xstate.done.actor.commit" ? takeStep(context, event.output, (committed) => ({ committed })) : context,
         ),
@@ -147,6 +151,7 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
         "tool.started": { actions: "passUp" },
         "tool.finished": { actions: "passUp" },
         "answer.repairing": { actions: "passUp" },
+        "policy.applied": { actions: "passUp" },
         "worker.progressed": { actions: "passUp" },
         "ask.raised": { actions: "passUp" },
         "budget.asked": { actions: "passUp" },
@@ -183,8 +188,7 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
               always: [
                 { guard: "isDoneByModel", target: "conversing" },
                 { guard: "isDoneByFunction", target: "performing" },
-                { guard: "isDoneByMachine", target: "delegating" },
-                { target: "#worker.failed" },
+                { target: "delegating" },
               ],
             },
             conversing: {
@@ -295,6 +299,7 @@ export function createWorker({ actors, machines = {} }: WorkerParts, rules: Work
       },
     })
     .provide({ actors: { ...actors, ...named(machines) } });
+  return lean(machine);
 }
 
 /** The worker machine's type. */

@@ -27,11 +27,17 @@ export const workerPrompt: Prompt<WorkerData> = {
   version: "worker/1",
   system: ({ card, hasWorkspace, outputSchema }) => [
     `${RULES}\n\n${hasWorkspace ? IN_FILES : IN_TEXT}\n\n${READING_PARTS}`,
-    `Your specialty: ${oneLine(card.name)}.\n\n${card.instructions.trim()}\n\n${outputSchema === null ? FREE_ANSWER : shapedAnswer(outputSchema)}`,
+    `${SPECIALTY}${oneLine(card.name)}.\n\n${card.instructions.trim()}\n\n${outputSchema === null ? FREE_ANSWER : shapedAnswer(outputSchema)}`,
   ],
   user: (data) => `This is your brief. Do the task.\n\n${renderParts(briefParts(data))}`,
   format: null,
 };
+
+/** The name of the worker that a system prompt is for; undefined where it is for none. */
+export function workerOf(system: readonly string[]): string | undefined {
+  const said = system.find((block) => block.startsWith(SPECIALTY));
+  return said?.slice(SPECIALTY.length, said.indexOf(".\n"));
+}
 
 /** The format of a worker's answer, inside the API's subset; null for free text. */
 export function workerFormat(name: string, outputSchema: Json): AnswerFormat | null {
@@ -72,6 +78,8 @@ export function told(text: string): string {
   const parts = renderParts([{ name: "message", origin: "user", kind: "instruction", text }]);
   return `The user says the following about this task. It adds to your brief and wins over it; the files you own and the rules stay as they are. Go on with the task.\n\n${parts}`;
 }
+
+const SPECIALTY = "Your specialty: ";
 
 const RULES = `You are one of several specialised workers. A planner has split a larger job; you do one task of it, alone, from your brief. Others do the rest at the same time.
 

@@ -1,6 +1,6 @@
 // What the actors of a run say to each other while they live. How they end is their `output` (work.ts and below).
 // `from` names a conversation: `route`, `plan`, `synthesis`, `mend:t3#1`, or an attempt such as `t3#2`.
-import type { Failure } from "../core/failure.ts";
+import type { Failure, FailureCode } from "../core/failure.ts";
 import type { Json } from "../core/json.ts";
 import type { WorstCase } from "./budget.ts";
 import type { Ask } from "./command.ts";
@@ -62,6 +62,14 @@ export type UpwardMessage =
       readonly at: number;
     }
   | { readonly type: "answer.repairing"; readonly from: string; readonly issues: readonly string[]; readonly at: number }
+  /** An entry of the policy table was applied inside the conversation: the same turn again, or the model was told. */
+  | {
+      readonly type: "policy.applied";
+      readonly from: string;
+      readonly code: FailureCode;
+      readonly entry: string;
+      readonly at: number;
+    }
   | { readonly type: "ask.raised"; readonly from: string; readonly ask: Ask; readonly at: number }
   /** The next turn's worst case is to be reserved before it starts. */
   | { readonly type: "budget.asked"; readonly from: string; readonly worst: WorstCase; readonly at: number }

@@ -146,6 +146,15 @@ export const RunEvent = z.discriminatedUnion("type", [
     ...tokens,
   }),
   event("answer.repairing", { conversation: z.string(), issues: z.array(z.string()) }),
+  /**
+   * An entry of the policy table was applied: to a conversation or attempt (`plan`, `t3#2`), or to the folding (`integrate`).
+   * `entry`: its place in the row of `code`, and what it does, such as `turn[0] again`, `attempt[1] renew`, `then suspend`.
+   */
+  event("policy.applied", {
+    to: z.string(),
+    code: z.enum(FAILURE_CODES as readonly [FailureCode, ...FailureCode[]]),
+    entry: z.string(),
+  }),
   event("tool.started", { conversation: z.string(), tool: z.string(), summary: z.string() }),
   event("tool.finished", { conversation: z.string(), tool: z.string(), ok: z.boolean(), summary: z.string() }),
   event("conversation.held", { conversation: z.string(), failure: FailureData }),

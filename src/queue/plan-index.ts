@@ -18,6 +18,8 @@ export interface PlanIndex {
   readonly dependants: ReadonlyArray<readonly Edge[]>;
   /** All positions, dependencies before dependants, plan order among equals of one wave. */
   readonly order: readonly number[];
+  /** The same the other way round. */
+  readonly backwards: readonly number[];
 }
 
 /** A longest path through a plan. */
@@ -47,8 +49,8 @@ export function topologicalOrder(plan: Plan): readonly TaskId[] {
 
 /** Everything a task builds on, directly or not, over hard and soft dependencies, without the task itself; in topological order. */
 export function dependencyClosure(plan: Plan, id: TaskId): readonly TaskId[] {
-  const { dependencies, order } = indexOf(plan);
-  return reached(plan, order, sweep(order.toReversed(), dependencies, taskIndex(id)));
+  const { dependencies, order, backwards } = indexOf(plan);
+  return reached(plan, order, sweep(backwards, dependencies, taskIndex(id)));
 }
 
 /** Everything that builds on a task, directly or not, over hard and soft dependencies, without the task itself; in topological order. */
@@ -115,7 +117,8 @@ function deriveIndex(plan: Plan): PlanIndex {
       back.push({ at, hard: kind === "hard" });
     }
   }
-  return { dependencies, dependants, order: orderOf(dependencies, dependants) };
+  const order = orderOf(dependencies, dependants);
+  return { dependencies, dependants, order, backwards: order.toReversed() };
 }
 
 /** Kahn's order. A checked plan has no cycle; tasks of one would follow at the end, in plan order. */

@@ -7,6 +7,7 @@ import { QuatrainError } from "../core/errors.ts";
 import { systemClock } from "../host/clocks.ts";
 import type { Row } from "../host/journal.ts";
 import type { SalvagedRows } from "../host/sqlite.ts";
+import type { SimulatedEffect } from "../host/pool.ts";
 import { replayHost } from "../host/replay-host.ts";
 import type { OrchestratorMachine } from "../machines/orchestrator.ts";
 import type { RunContext } from "../machines/run-state.ts";
@@ -98,16 +99,23 @@ export interface Replayed {
   readonly reached: number;
 }
 
+/** What rows are replayed on. */
+export interface Replaying {
+  readonly machines: Pick<World["machines"], "orchestrator">;
+  /** Told of each effect as it is started, and by which row. @default nobody */
+  readonly started?: (effect: SimulatedEffect, seq: number) => void;
+}
+
 /** Replays rows on the machines of a world. Without versions any journal is tried. */
 export async function replay(
   rows: readonly Row[],
-  { machines }: World,
+  { machines, started }: Replaying,
   versions?: Readonly<Record<string, string>>,
 ): Promise<Replayed> {
   const log = new EventLog();
   const events: NumberedEvent[] = [];
   log.stream.subscribe((event) => events.push(event));
-  const host = replayHost({ rows });
+  const host = replayHost({ rows, ...(started && { started: (effect) => started(effect, host.seq) }) });
   // An attached host takes its input from the journal's head; the types can't say so.
   type Options = Parameters<typeof createActor<OrchestratorMachine>>[1];
   const actor = createActor(machines.orchestrator, host.attach(versions ? { versions } : {}) as Options);

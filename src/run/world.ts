@@ -89,18 +89,27 @@ export function createWorld(options: WorldOptions): World {
     await endProcessesOf(runId);
     await removeHomesOf(runId);
   };
-  const prompts = [routerPrompt, plannerPrompt, workerPrompt, splitPrompt, rewordPrompt, synthesizerPrompt]
-    .map(({ version }) => version)
-    .join(" ");
   const cards = workers.map(({ card }) => card);
-  const bound = digestOf(stableStringify([cards, policy ?? null, maxTasks]));
   return {
     machines,
     workspace,
     artifacts,
     deltas: deltas.asObservable(),
     close,
-    versions: { machines: MACHINES, prompts, protocol: String(EVENT_SCHEMA), workers: bound },
+    versions: versionsOf(options),
     workerDigests: workerDigests(cards, Object.fromEntries(ports.tools.map((tool) => [tool.name, tool]))),
   };
+}
+
+/** The versions of today that a journal is bound to: of the machines, the prompts and the events, and what of the rest is one's own. */
+export function versionsOf({
+  workers,
+  policy,
+  maxTasks,
+}: Pick<WorldOptions, "workers" | "policy" | "maxTasks">): World["versions"] {
+  const prompts = [routerPrompt, plannerPrompt, workerPrompt, splitPrompt, rewordPrompt, synthesizerPrompt]
+    .map(({ version }) => version)
+    .join(" ");
+  const bound = digestOf(stableStringify([workers.map(({ card }) => card), policy ?? null, maxTasks]));
+  return { machines: MACHINES, prompts, protocol: String(EVENT_SCHEMA), workers: bound };
 }

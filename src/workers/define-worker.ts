@@ -1,6 +1,6 @@
 // Workers as their authors write them: a name, what they are good at, and one of three ways to do the work.
 // The card (plain JSON) is what crosses into machines, prompts and events; schemas and functions stay here.
-import type { ActorLogic, AnyEventObject, Snapshot } from "xstate";
+import type { ActorLogic, AnyEventObject, AnyStateMachine, Snapshot } from "xstate";
 import { z } from "zod";
 import { QuatrainError, messageOf } from "../core/errors.ts";
 import { apiSchema } from "../prompts/schema.ts";
@@ -75,9 +75,9 @@ interface ByFunction<I extends z.ZodType, O extends z.ZodType> extends NotByMode
 /** A state machine (or other actor logic) that does a worker's tasks; what it outputs is what came of it. */
 export type DelegateLogic = ActorLogic<Snapshot<DelegateOutput>, AnyEventObject, DelegateInput>;
 
-/** A worker whose work is done by a state machine of the user's. */
+/** A worker whose work is done by a state machine of the user's. Of a machine the types can't tell what it outputs. */
 interface ByMachine extends NotByModel {
-  readonly machine: DelegateLogic;
+  readonly machine: DelegateLogic | AnyStateMachine;
   readonly perform?: never;
 }
 
@@ -116,7 +116,10 @@ export function defineWorker<const Name extends string, I extends z.ZodType = z.
     checkInput: (value) => issuesOf(input ?? z.null(), value),
     checkOutput: (value) => issuesOf(output ?? z.string(), value),
     ...(isByFunction(definition) ? { perform: performOf(definition, input) } : {}),
-    ...("machine" in definition && definition.machine !== undefined ? { machine: definition.machine } : {}),
+    // To the types a machine takes its own snapshots only; XState never gives it others.
+    ...("machine" in definition && definition.machine !== undefined
+      ? { machine: definition.machine as unknown as DelegateLogic }
+      : {}),
   };
 }
 

@@ -23,12 +23,15 @@ const COMMANDS = [
   "show",
   "export",
   "import",
+  "replay",
   "tell",
   "answer",
   "pause",
   "cancel",
   "skip",
   "retry",
+  "stand-in",
+  "init",
   "demo",
   "doctor",
 ] as const;
@@ -36,9 +39,9 @@ const COMMANDS = [
 describe("the reference of the command line", () => {
   it("names every command, and only those", async () => {
     const { stdout, code } = await ended(["--help"]);
-    const shown = [...stdout.slice(stdout.indexOf("Commands:")).matchAll(/^ {2}([a-z]+)(?: |$)/gm)].map((match) => match[1]);
+    const shown = [...stdout.slice(stdout.indexOf("Commands:")).matchAll(/^ {2}([a-z-]+)(?: |$)/gm)].map((match) => match[1]);
     expect(shown).toEqual(COMMANDS);
-    expect([...new Set([...text.matchAll(/^\| `quatrain ([a-z]+)/gm)].map((match) => match[1]))]).toEqual(COMMANDS);
+    expect([...new Set([...text.matchAll(/^\| `quatrain ([a-z-]+)/gm)].map((match) => match[1]))]).toEqual(COMMANDS);
     expect(code).toBe(0);
   });
 

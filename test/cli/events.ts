@@ -105,6 +105,7 @@ const BODIES: readonly RunEvent[] = [
   },
   { type: "turn.lost", at: 1, conversation: "t1#1", usd: 0.01, turn: 1, model: "m", why: "crash", ...tokens },
   { type: "answer.repairing", at: 1, conversation: "t1#1", issues: [HOSTILE] },
+  { type: "policy.applied", at: 1, to: "t1#1", code: "Overloaded", entry: "turn[0] again" },
   { type: "tool.started", at: 1, conversation: "t1#1", tool: "bash", summary: HOSTILE },
   { type: "tool.finished", at: 1, conversation: "t1#1", tool: "bash", ok: false, summary: HOSTILE },
   { type: "conversation.held", at: 1, conversation: "t1#1", failure: why },

@@ -32,6 +32,8 @@ export interface CallOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Terminals at both ends, of this size. */
   readonly terminal?: { readonly columns: number; readonly rows: number };
+  /** Time that the test moves itself. @default the machine's */
+  readonly later?: Io["later"];
 }
 
 /** Calls the command line. */
@@ -65,10 +67,7 @@ export function call(argv: readonly string[], options: CallOptions = {}): Called
       signals.on("signal", listener);
       return () => void signals.off("signal", listener);
     },
-    later: (ms, act) => {
-      const timer = setTimeout(act, ms).unref();
-      return () => clearTimeout(timer);
-    },
+    later: options.later ?? usualLater,
     leave: (code) => void left.push(code),
   };
   return {
@@ -91,6 +90,11 @@ export function call(argv: readonly string[], options: CallOptions = {}): Called
     breakPipe: () => void stdout.destroy(Object.assign(new Error("write EPIPE"), { code: "EPIPE" })),
   };
 }
+
+const usualLater: Io["later"] = (ms, act) => {
+  const timer = setTimeout(act, ms).unref();
+  return () => clearTimeout(timer);
+};
 
 /** Calls the command line and waits for its end. */
 export async function ended(

@@ -25,7 +25,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-type OnChild = (child: ReturnType<typeof spawn>) => void;
+type OnChild = (child: ReturnType<typeof spawn>, stdout: string) => void;
 
 /** Starts the built command line; `whenSaid` is called once, when stdout holds the text. */
 async function start(
@@ -35,13 +35,13 @@ async function start(
   const directory = await places.make();
   const env = { PATH: process.env["PATH"] ?? "", HOME: directory, ANTHROPIC_API_KEY: "test-key", ANTHROPIC_BASE_URL: server.url };
   const child = spawn(process.execPath, [main, ...argv], { cwd: directory, env, stdio: ["ignore", "pipe", "pipe"] });
-  more.begun?.(child);
+  more.begun?.(child, "");
   const texts = { stdout: "", stderr: "" };
   let { then } = more;
   child.stdout.on("data", (chunk: Buffer) => {
     texts.stdout += chunk.toString();
     if (more.said === undefined || !texts.stdout.includes(more.said)) return;
-    then?.(child);
+    then?.(child, texts.stdout);
     then = undefined;
   });
   child.stderr.on("data", (chunk: Buffer) => {
@@ -66,6 +66,26 @@ describe.skipIf(!existsSync(main))("the process", () => {
     });
     expect(run.stdout).toMatch(/Take it up again: quatrain resume r-\w+\n$/);
     expect(run.code).toBe(143);
+  });
+
+  it("serves as stand-in until SIGINT, and ends by itself with 0", async () => {
+    let answer: Promise<Response> | undefined;
+    const serving = await start(["stand-in", "--json"], {
+      said: "\n",
+      then: (child, said) => {
+        const { url } = JSON.parse(said) as { readonly url: string };
+        answer = fetch(`${url}/v1/models`, { headers: { "x-api-key": "any", "anthropic-version": "2026-10-21" } });
+        void answer.then((response) => response.text()).then(() => child.kill("SIGINT"));
+      },
+    });
+    expect((await answer)?.status).toBe(200);
+    expect(serving).toMatchObject({ code: 0, stderr: "" });
+    expect(serving.stdout.split("\n").map((line) => (line === "" ? null : (JSON.parse(line) as object)))).toMatchObject([
+      { type: "listening" },
+      { type: "request", status: 200 },
+      { type: "summary", exitCode: 0, requests: 1 },
+      null,
+    ]);
   });
 
   it("ends quietly with 141 when nobody reads its help", async () => {

@@ -15,6 +15,17 @@ describe("ids", () => {
     );
   });
 
+  it("count only what is written as a task is", () => {
+    const near = fc
+      .array(fc.constantFrom("t", "0", "1", "9", ":", "/", " ", "a"), { maxLength: 5 })
+      .map((signs) => signs.join(""));
+    fc.assert(
+      fc.property(near, (id) => {
+        expect(taskIndex(id)).toBe(/^t[1-9]\d*$/.test(id) ? Number(id.slice(1)) - 1 : Number.NaN);
+      }),
+    );
+  });
+
   it.each(["", "t", "t0", "t01", "t-1", "t1x", "T1", "t1.5", "__proto__", "t1#1"])("%j is no task", (id) => {
     expect(taskIndex(id)).toBeNaN();
   });

@@ -49,6 +49,20 @@ describe("stableStringify", () => {
     expect(stableStringify(undefined)).toBe("null");
   });
 
+  it("is the text that JSON.stringify makes of sorted objects, numbers as keys and odd values included", () => {
+    const odd = fc.constantFrom(undefined, Number.NaN, new Date(0), new Map([[1, 2]]), { toJSON: () => ({ b: 1, a: 2 }) });
+    const sorted = (_key: string, inner: unknown): unknown =>
+      isPlainObject(inner)
+        ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+        : inner;
+    fc.assert(
+      fc.property(json, odd, fc.constantFrom("z", "10", "9", "__proto__"), (value, one, key) => {
+        const mixed = [value, { [key]: one, a: value, 2: one, b: [one, value] }];
+        expect(stableStringify(mixed)).toBe(JSON.stringify(mixed, sorted));
+      }),
+    );
+  });
+
   it("sorts objects without a prototype, too", () => {
     expect(stableStringify(Object.assign(Object.create(null) as object, { b: 1, a: 2 }))).toBe('{"a":2,"b":1}');
   });

@@ -91,7 +91,8 @@ describe("the next step", () => {
           const { steps, then } = remedyFor(policy, code, { failed, mended });
           expect(LAST).toContain(then);
           expect(then).toBe(DEFAULT_TABLE[code].then);
-          const left = DEFAULT_TABLE[code].attempt.slice(failed - 1);
+          const named = DEFAULT_TABLE[code].attempt.map((one, at) => ({ ...one, entry: `attempt[${at}] ${one.do}` }));
+          const left = named.slice(failed - 1);
           expect(steps).toEqual(failed < attempts + mended ? left : left.filter((step) => step.do !== "renew"));
         },
       ),

@@ -4,6 +4,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { createMachine } from "xstate";
 import { createOrchestrator } from "../../src/machines/index.ts";
+import { stateDiagram } from "../../src/testing/coverage/state-diagram.ts";
 import { BUILT_IN } from "../../src/workers/index.ts";
 import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import { floors } from "../project/support/floors.ts";
@@ -11,7 +12,7 @@ import { projectRoot } from "../project/support/source.ts";
 import { flat, policyTable } from "./policy-table.ts";
 
 interface Drawing {
-  readonly drawMachine: (machine: unknown) => string;
+  readonly drawMachine: (machine: unknown, draw: typeof stateDiagram) => string;
   readonly withDrawing: (text: string, drawing: string) => string;
 }
 
@@ -21,7 +22,7 @@ const read = (file: string): string => readFileSync(path.join(projectRoot, file)
 describe("the picture in the README", () => {
   it("is the machine's (else: npm run -s build && node tools/node.mjs tools/draw-machine.mjs)", () => {
     const text = read("README.md");
-    expect(withDrawing(text, drawMachine(createOrchestrator({ workers: BUILT_IN })))).toBe(text);
+    expect(withDrawing(text, drawMachine(createOrchestrator({ workers: BUILT_IN }), stateDiagram))).toBe(text);
   });
 
   it("shows regions, passes through states without a stop, and names what decides", () => {
@@ -45,7 +46,7 @@ describe("the picture in the README", () => {
         end: { id: "end", type: "final" },
       },
     });
-    const drawn = drawMachine(machine)
+    const drawn = drawMachine(machine, stateDiagram)
       .split("\n")
       .map((line) => line.trim());
     expect(drawn).toEqual([

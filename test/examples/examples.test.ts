@@ -112,9 +112,23 @@ describe("examples", () => {
     expect(printed.at(-1)).toMatch(/^\$0\.\d{5} for 1 turns$/);
   });
 
-  it("08: every path of the chart holds the invariants", async () => {
+  it("08: every order of ends is gone through, and the ways to all ends walked again on real actors", async () => {
     const printed = await runExample("08-model-based-test", await serverFor({}));
-    expect(printed).toEqual([expect.stringMatching(/^\d+ states, \d+ ends, outcomes .*: all hold$/)]);
+    expect(printed[0]).toMatch(/^\d+ states, \d+ transitions, ends .*complete.*: all hold$/);
+    expect(printed[1]).toMatch(/^\d+ ways to an end do the same with real actors, such as: t1 .* ⇒ \w+$/);
+  });
+
+  it("09: a policy that tries without limit is told with the shortest way to it", async () => {
+    const printed = await runExample("09-wrong-policy", await serverFor({}));
+    const four = [1, 2, 3, 4].map((attempt) => `${attempt === 1 ? "t1" : `t1#${attempt}`} fails as WorkerGaveUp → t1 is woken`);
+    expect(printed).toEqual(["attemptsHold: t1 is at attempt 5; 4 are the most", four.join(" → ")]);
+  });
+
+  it("10: a worker that asks for money with its report is caught, in the one order that shows it", async () => {
+    const [message, script, right] = await runExample("10-wrong-worker", await serverFor({}));
+    expect(message).toMatch(/t1#1 asks for money .* nobody hears the answer/);
+    expect(script).toBe("t1#1/draft is done → t1#1/facts is done");
+    expect(right).toMatch(/^Without it: \d+ states, no broken promise\.$/);
   });
 
   it("are all run here or beside", async () => {

@@ -59,7 +59,7 @@ describe("virtual time", () => {
       },
     });
     expect(seen[0]).toEqual(
-      ["a", "b", "c"].map((key) => ({ kind: "result", id: `${key}:${key}`, name: "work", dueAt: start + 5 })),
+      ["a", "b", "c"].map((key) => ({ kind: "result", id: `${key}:${key}`, name: "work", key, lost: 0, dueAt: start + 5 })),
     );
   });
 

@@ -263,7 +263,27 @@ describe("under a parent", () => {
   it("tells when it will try again", () => {
     const { hands, heard } = start();
     hands.answer("t1#1", { fail: "Overloaded" });
-    expect(heard.at(-1)).toMatchObject({ type: "turn.failed", wakeAt: hands.inputOf("sleepUntil", "t1#1/turn/1.1/wait").dueAt });
+    const { dueAt } = hands.inputOf("sleepUntil", "t1#1/turn/1.1/wait");
+    expect(heard.at(-2)).toMatchObject({ type: "turn.failed", wakeAt: dueAt });
+  });
+
+  it("tells which entry of the policy table it applies", () => {
+    const { hands, heard, tell } = start(counting);
+    const applied = () =>
+      heard.flatMap((event) => (event.type === "policy.applied" ? [`${event["code"]} ${event["entry"]}`] : []));
+    hands.answer("t1#1", { fail: "Overloaded" });
+    hands.wake();
+    hands.answer("t1#1", { fail: "AuthFailed" });
+    expect(applied()).toEqual(["Overloaded turn[0] again", "AuthFailed then suspend"]);
+    tell({ type: "run.resumed", at: 3_000 });
+    hands.answer("t1#1", "three");
+    hands.answer("t1#1", { calls: [{ tool: "write", input: { file_path: "secret" } }] });
+    expect(applied().slice(2)).toEqual(["WorkerOutputInvalid turn[0] append", "ToolDenied turn[0] append"]);
+    hands.answer("t1#1", { calls: [{ tool: "read", input: { file_path: "a" } }] });
+    hands.breakOff("toolCall", "t1#1/turn/3/call/0", "gone");
+    expect(applied().slice(4)).toEqual(["ToolFailed turn[0] append"]);
+    hands.answer("t1#1", "3");
+    expect(applied()).toHaveLength(5);
   });
 
   it("asks for money with what the turn takes at most", () => {

@@ -40,7 +40,7 @@ const ignored: Readonly<Record<MachineName, readonly (readonly [event: RegExp, s
     [/^worker\.told$/, /delegating/, "it is the user's machine that hears it"],
     [/^(ask\.answered|budget\.granted|budget\.refused|run\.resumed)$/, /./, "no conversation asked"],
     [
-      /^(turn|tool|answer|worker|ask|budget|conversation)\.(?!told)|^effect\.part$/,
+      /^(turn|tool|answer|policy|worker|ask|budget|conversation)\.(?!told)|^effect\.part$/,
       /./,
       "passed on to the parent, and a root has none",
     ],

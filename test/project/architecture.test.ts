@@ -23,7 +23,7 @@ import {
 } from "./support/measures.ts";
 import { parseSource, readSources } from "./support/source.ts";
 import type { SourceFile } from "./support/source.ts";
-import { readPackage } from "./support/package.ts";
+import { doorSources, readPackage } from "./support/package.ts";
 
 type Rule = (files: readonly SourceFile[]) => string[];
 
@@ -31,7 +31,7 @@ const { dependencies, peerDependencies } = readPackage();
 const installed = new Set([...Object.keys(dependencies), ...Object.keys(peerDependencies)]);
 const source = readSources(["src"]);
 const everything = [...source, ...readSources(["test", "examples", "bench", "tools", "viewer"], [".ts", ".tsx", ".mjs", ".js"])];
-const doors = source.map((file) => file.path).filter((file) => /^src\/(?:(?!cli\/)[^/]+\/)?index\.ts$/.test(file));
+const doors = doorSources();
 const packages: Rule = (files) => strayPackages(files, installed);
 const fromDoor: Rule = (files) => heavyChains(files, "src/model/index.ts", heavy);
 

@@ -60,6 +60,7 @@ export function upward(from: string): { readonly [T in UpwardMessage["type"]]: E
     "tool.finished": { type: "tool.finished", from, tool: "read", ok: true, summary: "a", at },
     "worker.progressed": { type: "worker.progressed", from, state: "verifying", note: "", at },
     "answer.repairing": { type: "answer.repairing", from, issues: ["x"], at },
+    "policy.applied": { type: "policy.applied", from, code: "Overloaded", entry: "turn[0] again", at },
     "ask.raised": { type: "ask.raised", from, ask, at },
     "budget.asked": { type: "budget.asked", from, worst, at },
     "conversation.held": { type: "conversation.held", from, failure: failure("AuthFailed", "no key"), at },

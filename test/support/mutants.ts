@@ -3,6 +3,7 @@ import { enqueueActions } from "xstate";
 import { parseAttemptId, taskIndex, workerActorId } from "../../src/core/ids.ts";
 import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import { dispatch } from "../../src/machines/dispatch.ts";
+import { createOrchestrator } from "../../src/machines/create-orchestrator.ts";
 import type { OrchestratorMachine } from "../../src/machines/orchestrator.ts";
 import { childId, workerOutcome } from "../../src/machines/run-ends.ts";
 import type { RunContext, RunRules } from "../../src/machines/run-state.ts";
@@ -11,7 +12,6 @@ import { step } from "../../src/machines/step.ts";
 import type { Directive, Step } from "../../src/machines/step.ts";
 import { createQueue } from "../../src/queue/queue.ts";
 import { workers } from "./cast.ts";
-import { explored } from "./explore.ts";
 
 /** A machine with a mistake in it. */
 export interface Mutant {
@@ -20,8 +20,9 @@ export interface Mutant {
   readonly concurrency: number;
   /** Whether late reports come. */
   readonly stale: boolean;
-  /** The shortest way to a broken promise. */
-  readonly way: readonly string[];
+  /** The promise that it breaks first, and the shortest way to that. */
+  readonly breaks: string;
+  readonly script: string;
 }
 
 interface Event {
@@ -51,7 +52,8 @@ export const mutants: readonly Mutant[] = [
     }),
     concurrency: 1,
     stale: true,
-    way: ["done.worker:t1#1 failed", "done.wake:t1#1", "done.worker:t1#1 finished"],
+    breaks: "noOrphanActor",
+    script: "t1 fails as WorkspaceFailed → t1 is woken → t1#1 reports late",
   },
   {
     name: "caps are ignored",
@@ -64,7 +66,8 @@ export const mutants: readonly Mutant[] = [
     }),
     concurrency: 1,
     stale: false,
-    way: ["done.worker:t1#1 finished"],
+    breaks: "capsHold",
+    script: "t1 finishes",
   },
   {
     name: "tasks start before what they need",
@@ -78,7 +81,8 @@ export const mutants: readonly Mutant[] = [
     }),
     concurrency: 2,
     stale: false,
-    way: [],
+    breaks: "dependenciesHold",
+    script: "",
   },
   {
     name: "the worker of a settled task is not stopped",
@@ -90,21 +94,25 @@ export const mutants: readonly Mutant[] = [
     }),
     concurrency: 2,
     stale: false,
-    way: ["done.worker:t1#1 finished"],
+    breaks: "noOrphanActor",
+    script: "t1 finishes",
   },
   {
     name: "a wake-up is lost",
     machine: withActions({ wakeUp: (context, event) => step(context, { do: "stop", child: childId(event) }) }),
     concurrency: 2,
     stale: false,
-    way: ["done.worker:t1#1 failed", "done.wake:t1#1"],
+    breaks: "everyWaitHasAWakeUp",
+    script: "t1 fails as WorkspaceFailed → t1 is woken",
   },
 ];
 
 /** The shipped machine with other decisions under some of its actions' names. */
-function withActions(decisions: Readonly<Record<string, (context: RunContext, event: Event) => Step>>): OrchestratorMachine {
+export function withActions(
+  decisions: Readonly<Record<string, (context: RunContext, event: Event) => Step>>,
+): OrchestratorMachine {
   const actions = Object.fromEntries(Object.entries(decisions).map(([name, decision]) => [name, acting(decision)]));
-  return explored.provide({ actions });
+  return createOrchestrator({ workers }).provide({ actions });
 }
 
 function acting(decision: (context: RunContext, event: Event) => Step) {

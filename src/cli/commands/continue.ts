@@ -4,6 +4,7 @@ import { foundRun } from "../found-run.ts";
 import { withInspector } from "../inspector.ts";
 import { canRepaint, isInteractive } from "../io.ts";
 import type { Io } from "../io.ts";
+import { recordingOf } from "../recording.ts";
 import { placeOf, runOptions } from "../settings.ts";
 import type { RunFlags } from "../settings.ts";
 import { reporterKind, superviseRun } from "../supervise.ts";
@@ -19,6 +20,7 @@ export async function continueCommand({ id, request }: FollowUp, flags: RunFlags
   const place = placeOf(flags, io);
   const recorded = foundRun(id, place);
   const kind = reporterKind(flags, canRepaint(io));
+  const recording = recordingOf(flags, io);
   const isPerson = kind !== "json" && isInteractive(io);
   const { workspace: given, store: _store, mode: _mode, ...options } = runOptions(flags, place, io);
   const workspace = typeof flags.workspace === "string" ? given : undefined;
@@ -32,6 +34,6 @@ export async function continueCommand({ id, request }: FollowUp, flags: RunFlags
       ...inspect,
     });
     const where = { ...place, workspace: recorded.workspace === null ? null : (place.workspace ?? recorded.workspace) };
-    return superviseRun(run, { io, kind, place: where, apply: flags.apply === true });
+    return superviseRun(run, { io, kind, place: where, apply: flags.apply === true, recording });
   });
 }

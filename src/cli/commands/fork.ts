@@ -10,6 +10,7 @@ import { canRepaint, isInteractive } from "../io.ts";
 import type { Io } from "../io.ts";
 import { budgetOf } from "../budget-flags.ts";
 import type { BudgetFlags } from "../budget-flags.ts";
+import { recordingOf } from "../recording.ts";
 import { countOf, modelOptions, placeOf } from "../settings.ts";
 import type { Place, SharedFlags } from "../settings.ts";
 import { reporterKind, superviseRun } from "../supervise.ts";
@@ -30,6 +31,7 @@ export async function forkCommand(id: string, flags: ForkFlags, io: Io): Promise
   const kind = reporterKind(flags, canRepaint(io));
   const isPerson = kind !== "json" && isInteractive(io);
   const models = modelOptions(flags, io);
+  const recording = recordingOf(flags, io);
   const plan = flags.editPlan === undefined ? undefined : await planFile(id, { at, file: flags.editPlan, place, io });
   if (plan?.isNew === true) {
     io.stdout.write(
@@ -55,7 +57,7 @@ export async function forkCommand(id: string, flags: ForkFlags, io: Io): Promise
     const { parent } = run.snapshot.context.lineage ?? {};
     if (kind !== "json") io.stderr.write(`quatrain: ${run.id} goes on from ${id} at row ${parent?.seq ?? 0}.\n`);
     const workspace = recorded.workspace === null ? null : (place.workspace ?? recorded.workspace);
-    return superviseRun(run, { io, kind, place: { ...place, workspace }, apply: flags.apply === true });
+    return superviseRun(run, { io, kind, place: { ...place, workspace }, apply: flags.apply === true, recording });
   });
 }
 

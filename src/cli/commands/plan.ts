@@ -2,6 +2,7 @@
 import { orchestrate } from "../../run/orchestrate.ts";
 import { canRepaint } from "../io.ts";
 import type { Io } from "../io.ts";
+import { recordingOf } from "../recording.ts";
 import { placeOf, runOptions } from "../settings.ts";
 import type { RunFlags } from "../settings.ts";
 import { reporterKind, superviseRun } from "../supervise.ts";
@@ -16,6 +17,7 @@ export interface PlanFlags extends RunFlags {
 export async function planCommand(request: string, flags: PlanFlags, io: Io): Promise<number> {
   const place = placeOf(flags, io);
   const kind = reporterKind(flags, canRepaint(io));
+  const recording = recordingOf(flags, io);
   const run = orchestrate(request, { ...runOptions(flags, place, io), mode: "orchestrate", review: true, asks: "wait" });
-  return superviseRun(run, { io, kind, place, apply: false, planOnly: flags.keep === true ? "keep" : "cancel" });
+  return superviseRun(run, { io, kind, place, apply: false, planOnly: flags.keep === true ? "keep" : "cancel", recording });
 }

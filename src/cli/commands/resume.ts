@@ -12,6 +12,7 @@ import { foundRun } from "../found-run.ts";
 import { withInspector } from "../inspector.ts";
 import { canRepaint, isInteractive } from "../io.ts";
 import type { Io } from "../io.ts";
+import { recordingOf } from "../recording.ts";
 import { modelOptions, placeOf } from "../settings.ts";
 import type { Place, SharedFlags } from "../settings.ts";
 import { reporterKind, superviseRun } from "../supervise.ts";
@@ -23,6 +24,7 @@ export async function resumeCommandLine(id: string | undefined, flags: SharedFla
   const kind = reporterKind(flags, canRepaint(io));
   const isPerson = kind !== "json" && isInteractive(io);
   const models = modelOptions(flags, io);
+  const recording = recordingOf(flags, io);
   return withInspector(flags, { io, kind }, async (inspect) => {
     const options = {
       store: place.store,
@@ -49,6 +51,7 @@ export async function resumeCommandLine(id: string | undefined, flags: SharedFla
       apply: flags.apply === true,
       approvePlan: flags.yes === true,
       leavePlan: !isPerson,
+      recording,
     });
   });
 }

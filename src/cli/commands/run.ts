@@ -2,6 +2,7 @@
 import { orchestrate } from "../../run/orchestrate.ts";
 import { canRepaint, isInteractive } from "../io.ts";
 import type { Io } from "../io.ts";
+import { recordingOf } from "../recording.ts";
 import { placeOf, runOptions } from "../settings.ts";
 import type { RunFlags } from "../settings.ts";
 import { reporterKind, superviseRun } from "../supervise.ts";
@@ -13,6 +14,7 @@ export async function runCommand(request: string, flags: RunFlags, io: Io): Prom
   const kind = reporterKind(flags, canRepaint(io));
   const isPerson = kind !== "json" && isInteractive(io);
   const options = runOptions(flags, place, io);
+  const recording = recordingOf(flags, io);
   const inspector = flags.inspect === true ? await openInspector(io, kind) : null;
   try {
     const run = orchestrate(request, {
@@ -26,7 +28,7 @@ export async function runCommand(request: string, flags: RunFlags, io: Io): Prom
         "quatrain: no terminal to ask at: the plan is not reviewed, and what needs a person's leave is denied (--yes says the first on purpose).\n",
       );
     }
-    return await superviseRun(run, { io, kind, place, apply: flags.apply === true });
+    return await superviseRun(run, { io, kind, place, apply: flags.apply === true, recording });
   } finally {
     await inspector?.close();
   }

@@ -7,13 +7,16 @@ import { journalFile, storeError } from "../../run/orchestrate.ts";
 import { foundRun } from "../found-run.ts";
 import type { Io } from "../io.ts";
 import { Printer } from "../printer.ts";
+import { cassetteOfRun, openRecording } from "../recording.ts";
 import { placeOf } from "../settings.ts";
 import type { PlaceFlags } from "../settings.ts";
+import { countText } from "../words.ts";
 
 /** Writes the journal of a run to a file, or to stdout. Throws QuatrainError "UnknownRun", "StoreCorrupt", "BadOption". */
 export async function exportCommand(id: string, file: string | undefined, { flags, io }: Transfer): Promise<number> {
   const place = placeOf(flags, io);
   foundRun(id, place);
+  if (flags.cassette === true) return exportCassette(id, file, { flags, io });
   const lines = exportRun({ file: journalFile(place.store), run: id });
   try {
     if (file === undefined) await print(lines, io);
@@ -24,6 +27,17 @@ export async function exportCommand(id: string, file: string | undefined, { flag
   } catch (error) {
     throw storeError(error);
   }
+  return 0;
+}
+
+async function exportCassette(id: string, file: string | undefined, { flags, io }: Transfer): Promise<number> {
+  const { store } = placeOf(flags, io);
+  if (file === undefined) {
+    await print((await cassetteOfRun(id, { store, io })).trimEnd().split("\n"), io);
+    return 0;
+  }
+  const bytes = await openRecording("export", { file, force: flags.force === true, io }).write(id, store);
+  io.stdout.write(`Wrote ${countText(bytes)} bytes to ${file}. Play it without a key: quatrain replay ${file}\n`);
   return 0;
 }
 
@@ -43,7 +57,7 @@ export async function importCommand(file: string, flags: PlaceFlags & { readonly
 
 /** Where to and from. */
 export interface Transfer {
-  readonly flags: PlaceFlags;
+  readonly flags: PlaceFlags & { readonly cassette?: boolean; readonly force?: boolean };
   readonly io: Io;
 }
 

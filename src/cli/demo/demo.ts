@@ -10,13 +10,15 @@ import { criticalPath } from "../../queue/plan-index.ts";
 import { canRepaint } from "../io.ts";
 import type { Io } from "../io.ts";
 import { EXIT } from "../exit-code.ts";
+import { recordingOf } from "../recording.ts";
+import type { RecordFlags } from "../recording.ts";
 import { reporterKind, superviseRun } from "../supervise.ts";
 import { durationText } from "../words.ts";
 import { setStage, testApplication } from "./stage.ts";
 import type { TestResult } from "./stage.ts";
 
 /** Flags of `demo`, and the outside. */
-export interface DemoOptions {
+export interface DemoOptions extends RecordFlags {
   readonly io: Io;
   readonly fast?: boolean;
   readonly break?: string;
@@ -42,6 +44,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const say = (...lines: readonly string[]): void => {
     if (kind !== "json") for (const line of lines) io.stdout.write(`${line}\n`);
   };
+  const recording = recordingOf(options, io);
   const searchPath = ownNodeFirst();
   const stage = await setStage({
     fast: options.fast ?? false,
@@ -53,7 +56,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   if (!options.live) say(...INTRODUCTION, "");
   const again = `quatrain demo --keep ${stage.folder}${options.fast ? " --fast" : ""}${options.live ? " --live" : ""}`;
   const place = { workspace: stage.folder, store: path.join(stage.folder, ".quatrain"), flags: "", again };
-  const code = await superviseRun(stage.run, { io, kind, place, apply: true });
+  const code = await superviseRun(stage.run, { io, kind, place, apply: true, recording });
   const { outcome } = await stage.run.result;
   const ended = outcome === "complete" || outcome === "partial";
   const tested = ended ? await testApplication(stage.folder) : null;

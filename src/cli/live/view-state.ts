@@ -135,6 +135,7 @@ export function seeEvent(seen: ViewState, event: NumberedEvent): ViewState {
     case "ask.closed":
     case "phase.retrying":
     case "budget.reached":
+    case "policy.applied":
     case "letter.dropped":
       return seen;
     default:

@@ -1,5 +1,5 @@
 // A machine as a list of its states and transitions, each with a name that stays the same whoever provides what.
-import type { AnyStateMachine, AnyTransitionDefinition, Snapshot, StateNode } from "xstate";
+import type { AnyStateMachine, AnyTransitionDefinition, Snapshot } from "xstate";
 
 type AnyNode = AnyStateMachine["root"];
 
@@ -59,14 +59,16 @@ const transitionsOf = (node: AnyNode): readonly AnyTransitionDefinition[] => [
 ];
 
 function describe(transition: AnyTransitionDefinition): ChartTransition {
-  const { source, target = [], guard } = transition;
-  const event = transition.eventType || "always";
+  const { source } = transition;
+  const targets: readonly { readonly id: string }[] = transition.target ?? [];
+  const guard: unknown = transition.guard;
+  const event = String(transition.eventType) || "always";
   const same = transitionsOf(source).filter((each) => (each.eventType || "always") === event);
   return {
     name: `${source.id} ${event}[${same.indexOf(transition)}]`,
     source: source.id,
     event,
-    targets: target.map(({ id }: StateNode) => id),
+    targets: targets.map(({ id }) => id),
     guard: guard === undefined || guard === null ? null : guardName(guard),
   };
 }

@@ -23,6 +23,8 @@ export interface Coverage {
   readonly events: Counts;
   /** Failure codes that events named. */
   readonly failures: Counts;
+  /** Entries of the policy table that were applied, by their name in `policyRowsOf`, such as `Overloaded turn[0] again`. */
+  readonly rows: Counts;
   /** By id of the machine: `run`, `worker`, `conversation`, and those of your own. Empty where nobody inspected. */
   readonly machines: Readonly<Record<string, MachineCoverage>>;
 }
@@ -32,6 +34,8 @@ export class CoverageCounter {
   readonly #states = new Map<string, number>();
   readonly #events = new Map<string, number>();
   readonly #failures = new Map<string, number>();
+  readonly #rows = new Map<string, number>();
+  readonly #begun = new WeakSet<object>();
   readonly #machines = new Map<string, { states: Map<string, number>; transitions: Map<string, number> }>();
 
   add(event: RunEvent): void {
@@ -39,6 +43,7 @@ export class CoverageCounter {
     if (event.type === "phase.entered") count(this.#states, `phase ${event.phase}`);
     if (event.type === "activity.changed") count(this.#states, `activity ${event.activity}`);
     if (event.type === "task.progressed") count(this.#states, `task ${event.state}`);
+    if (event.type === "policy.applied") count(this.#rows, `${event.code} ${event.entry}`);
     const failed: Failure | null = "failure" in event ? event.failure : null;
     if (failed) count(this.#failures, failed.code);
   }
@@ -50,7 +55,12 @@ export class CoverageCounter {
     if (!machine) return;
     let counts = this.#machines.get(machine.id);
     if (!counts) this.#machines.set(machine.id, (counts = { states: new Map(), transitions: new Map() }));
-    for (const transition of event._transitions) count(counts.transitions, transitionName(transition));
+    for (const transition of event._transitions) {
+      count(counts.transitions, transitionName(transition));
+      // Where a machine begins it stands before its first step: no step leads there.
+      if (!this.#begun.has(event.actorRef)) count(counts.states, transition.source.id);
+    }
+    this.#begun.add(event.actorRef);
     for (const node of machine.nodes) count(counts.states, node);
   }
 
@@ -63,9 +73,32 @@ export class CoverageCounter {
       states: sorted(this.#states),
       events: sorted(this.#events),
       failures: sorted(this.#failures),
+      rows: sorted(this.#rows),
       machines: Object.fromEntries(machines) as Coverage["machines"],
     };
   }
+}
+
+/** What several runs, explorations or suites have visited together. */
+export function mergeCoverage(...coverages: readonly Coverage[]): Coverage {
+  const ids = [...new Set(coverages.flatMap(({ machines }) => Object.keys(machines)))].toSorted();
+  const ofMachine = (id: string): MachineCoverage => {
+    const all = coverages.flatMap(({ machines }) => (Object.hasOwn(machines, id) ? (machines[id] ?? []) : []));
+    return { states: summed(all.map(({ states }) => states)), transitions: summed(all.map(({ transitions }) => transitions)) };
+  };
+  return {
+    states: summed(coverages.map(({ states }) => states)),
+    events: summed(coverages.map(({ events }) => events)),
+    failures: summed(coverages.map(({ failures }) => failures)),
+    rows: summed(coverages.map(({ rows }) => rows)),
+    machines: Object.fromEntries(ids.map((id) => [id, ofMachine(id)])),
+  };
+}
+
+function summed(all: readonly Counts[]): Counts {
+  const sums = new Map<string, number>();
+  for (const counts of all) for (const [name, times] of Object.entries(counts)) sums.set(name, (sums.get(name) ?? 0) + times);
+  return sorted(sums);
 }
 
 function count(counts: Map<string, number>, name: string): void {

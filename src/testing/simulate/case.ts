@@ -5,6 +5,7 @@ import { resolveBudget } from "../../protocol/budget.ts";
 import type { Budget, Limits } from "../../protocol/budget.ts";
 import type { Command } from "../../protocol/command.ts";
 import type { Plan } from "../../protocol/plan.ts";
+import type { RunEvent } from "../../protocol/run-event.ts";
 import type { WorkerCard } from "../../protocol/work.ts";
 import { defaultPermissions } from "../../tools/permissions.ts";
 import { randomPlan } from "./random-plan.ts";
@@ -14,6 +15,16 @@ import type { WorldScript } from "./world.ts";
 /** A command and when it comes, in virtual ms after the start. */
 export interface TimedCommand {
   readonly afterMs: number;
+  readonly event: Command;
+}
+
+/** A command that comes right after an event, before anything else is delivered: a person who acts on what they see. */
+export interface PromptCommand {
+  readonly after: RunEvent["type"];
+  /** Only events of this task. @default any */
+  readonly task?: string;
+  /** After which of them. @default 1, the first */
+  readonly nth?: number;
   readonly event: Command;
 }
 
@@ -33,6 +44,8 @@ export interface SimulatedCase {
   /** What differs from the options that `orchestrate` would use. */
   readonly options: Partial<RunOptions>;
   readonly commands: readonly TimedCommand[];
+  /** @default none */
+  readonly prompts?: readonly PromptCommand[];
   /** @default none */
   readonly sleeps?: readonly TimedSleep[];
   /** How bad a random world is, or what a scripted one does. */
@@ -71,6 +84,7 @@ export function randomCase(seed: number, space: CaseSpace): SimulatedCase {
     commands: randomCommands(random, space.commands, plan?.tasks.length ?? 8),
     world: { ...space.faults, turns: random() * space.faults.turns, steps: random() * space.faults.steps },
     sleeps: randomSleeps(random, space.sleeps),
+    prompts: randomPrompts(random, space.commands, plan?.tasks.length ?? 8),
   };
 }
 
@@ -81,7 +95,7 @@ function randomOptions(random: Random, { turnUsd, workers }: CaseSpace): Partial
     asks: random() < 0.5 ? "wait" : "deny",
     hasWorkspace: random() < 0.7,
     budget: resolveBudget(turnUsd === null || random() < 0.4 ? {} : randomBudget(random, { turnUsd, workers })),
-    ...(random() < 0.5 ? { permissions: COMMANDS_ALLOWED } : {}),
+    ...(random() < 0.5 ? { permissions: COMMANDS_ALLOWED } : random() < 0.3 ? { permissions: SECRETS_KEPT } : {}),
   };
 }
 
@@ -112,6 +126,11 @@ const COMMANDS_ALLOWED: RunOptions["permissions"] = {
   allow: [...defaultPermissions.allow, "bash"],
 };
 
+const SECRETS_KEPT: RunOptions["permissions"] = {
+  ...defaultPermissions,
+  deny: [...defaultPermissions.deny, "write(secret)"],
+};
+
 function randomCommands(random: Random, most: number, tasks: number): readonly TimedCommand[] {
   const count = random() < 0.5 ? 0 : Math.floor(random() * (most + 1));
   return Array.from({ length: count }, () => ({
@@ -119,6 +138,42 @@ function randomCommands(random: Random, most: number, tasks: number): readonly T
     event: randomCommand(random, `t${1 + Math.floor(random() * tasks)}`),
   }));
 }
+
+/** In a fifth of the runs somebody is impatient. Most of what they want concerns the task that they hear of. */
+function randomPrompts(random: Random, most: number, tasks: number): readonly PromptCommand[] {
+  const count = most === 0 || random() < 0.8 ? 0 : 1 + Math.floor(random() * 3);
+  return Array.from({ length: count }, (): PromptCommand => {
+    const task = `t${1 + Math.floor(random() * tasks)}`;
+    const after = HEARD[Math.floor(random() * HEARD.length)] ?? "task.finished";
+    const nth = 1 + Math.floor(random() ** 2 * 3);
+    const kind = random();
+    const event: Command = kind < 0.5 ? { type: "task.retry", task } : randomCommand(random, task);
+    return after.startsWith("task.") && random() < 0.7 ? { after, task, nth, event } : { after, nth, event };
+  });
+}
+
+/** What impatient people act on. */
+const HEARD: readonly RunEvent["type"][] = [
+  "task.finished",
+  "task.failed",
+  "task.skipped",
+  "task.started",
+  "task.retrying",
+  "task.mending",
+  "task.invalidated",
+  "task.revived",
+  "plan.accepted",
+  "plan.amended",
+  "phase.entered",
+  "phase.retrying",
+  "activity.changed",
+  "ask.opened",
+  "ask.closed",
+  "budget.reached",
+  "conflict.found",
+  "turn.started",
+  "turn.failed",
+];
 
 /** From just above what runs are told of, up to a night. */
 function randomSleeps(random: Random, most: number): readonly TimedSleep[] {
@@ -139,6 +194,7 @@ function randomCommand(random: Random, task: string): Command {
     { type: "ask.answer", ask: "t1#1/1/call_1_0", decision: "approve" },
     { type: "task.skip", task },
     { type: "task.skip", task, reason: "not needed" },
+    { type: "plan.edit", plan: { rationale: "", tasks: [] } },
     { type: "task.retry", task },
     { type: "task.retry", task: "t1" },
   ];

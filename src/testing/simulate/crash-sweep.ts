@@ -16,8 +16,10 @@ import { invariants as shipped } from "./invariants.ts";
 import { scriptOf } from "./script.ts";
 import { casesOf } from "./simulate-runs.ts";
 import type { RandomRunOptions, Violation } from "./simulate-runs.ts";
+import { CoverageCounter } from "../coverage/coverage.ts";
+import type { Coverage } from "../coverage/coverage.ts";
 import { Stage } from "./stage.ts";
-import type { SimulatedRun } from "./stage.ts";
+import type { PlayOptions, SimulatedRun } from "./stage.ts";
 
 /** Options of `crashSweep`. */
 export interface CrashSweepOptions extends RandomRunOptions {
@@ -47,6 +49,8 @@ export interface CrashReport {
   readonly performedAgain: number;
   /** `once` effects in flight at a crash: not performed again, their answer says that it is unknown whether they ran. */
   readonly inDoubt: number;
+  /** What was visited, after the crashes, too. */
+  readonly coverage: Coverage;
   readonly violations: readonly CrashViolation[];
 }
 
@@ -59,7 +63,7 @@ export async function crashSweep(options: CrashSweepOptions): Promise<CrashRepor
   const stage = new Stage(options);
   const faults = { codes: ORDERLY, ...options.faults };
   const cases = casesOf({ ...options, faults }, stage, { runs: options.runs ?? 1, commands: 0, sleeps: 0, budgets: false });
-  const sweep = new Sweep(stage, { result, invariants });
+  const sweep = new Sweep(stage, { result, invariants, inspects: options.coverage === "machines" });
   for (const played of cases) await sweep.sweep(played);
   return sweep.report;
 }
@@ -78,12 +82,16 @@ type MomentKind = keyof CrashReport["moments"];
 interface Rules {
   readonly result: (output: RunOutput) => unknown;
   readonly invariants: readonly Invariant[];
+  /** Whether states and transitions of machines are counted, too. */
+  readonly inspects: boolean;
 }
 
 class Sweep {
   readonly #stage: Stage;
   readonly #rules: Rules;
   readonly #violations: CrashViolation[] = [];
+  readonly #coverage = new CoverageCounter();
+  readonly #inspect: Pick<PlayOptions, "inspect">;
   readonly #moments = { beforeCommit: 0, afterCommit: 0, beforeResult: 0 };
   #cases = 0;
   #performedAgain = 0;
@@ -92,6 +100,7 @@ class Sweep {
   constructor(stage: Stage, rules: Rules) {
     this.#stage = stage;
     this.#rules = rules;
+    this.#inspect = rules.inspects ? { inspect: (event) => this.#coverage.inspect(event) } : {};
   }
 
   get report(): CrashReport {
@@ -102,13 +111,15 @@ class Sweep {
       moments: this.#moments,
       performedAgain: this.#performedAgain,
       inDoubt: this.#inDoubt,
+      coverage: this.#coverage.counts,
       violations: this.#violations,
     };
   }
 
   async sweep(played: SimulatedCase): Promise<void> {
     this.#cases++;
-    const undisturbed = await this.#stage.play(played);
+    const undisturbed = await this.#stage.play(played, this.#inspect);
+    for (const event of undisturbed.events) this.#coverage.add(event);
     const expected = stableStringify(this.#essenceOf(undisturbed));
     for (let stop = 0; await this.#stopAt(played, stop, expected); stop++);
   }
@@ -128,7 +139,9 @@ class Sweep {
     const recorded = journal.read();
     const after: Performed[] = [];
     const auditor = new Auditor(this.#rules.invariants);
-    const second = await this.#stage.play(played, { journal, listener: auditor, performing: (one) => after.push(one) });
+    const watching = { listener: auditor, performing: (one: Performed) => after.push(one), ...this.#inspect };
+    const second = await this.#stage.play(played, { journal, ...watching });
+    for (const event of second.events.slice(first.events.length)) this.#coverage.add(event);
     const found = [
       ...auditor.verdict(second),
       ...sameResult(expected, stableStringify(this.#essenceOf(second))),
@@ -199,8 +212,8 @@ function seenAgain({ events: before }: SimulatedRun, { events: after }: Simulate
   return [{ invariant: "whatWasSeenStays", message }];
 }
 
-/** C2 and C3. */
-function nothingRepeated(lives: {
+/** C2 and C3, of a run that was interrupted once or more often. `recorded`: the rows at the last interruption. */
+export function nothingRepeated(lives: {
   readonly before: readonly Performed[];
   readonly after: readonly Performed[];
   readonly recorded: readonly Row[];

@@ -17,12 +17,17 @@ export interface RunWatch {
   readonly end?: (run: SimulatedRun) => Breach;
 }
 
+/** Looks at a snapshot of the root; `before` is the one before it, undefined for the first. */
+export type StepCheck = (snapshot: RunSnapshot, before: RunSnapshot | undefined) => Breach;
+
 /** A promise that is checked of every run. */
 export interface Invariant {
   /** Unique in a list. */
   readonly name: string;
   /** Called for each run; what it returns may remember what it saw of that run. */
   readonly watch: () => RunWatch;
+  /** The same promise without a memory. Only these can be checked where many ways lead to one state, as in explorations. */
+  readonly step?: StepCheck;
 }
 
 /** A broken promise: the first thing of its kind in a run. */
@@ -31,10 +36,20 @@ export interface Broken {
   readonly message: string;
 }
 
-/** An invariant of every snapshot. */
-export const always = (name: string, broken: (snapshot: RunSnapshot) => Breach): Invariant => ({
+/** An invariant of every snapshot, or of every step from one to the next. */
+export const always = (name: string, broken: StepCheck): Invariant => ({
   name,
-  watch: () => ({ snapshot: broken }),
+  step: broken,
+  watch: () => {
+    let before: RunSnapshot | undefined;
+    return {
+      snapshot(snapshot) {
+        const breach = broken(snapshot, before);
+        before = snapshot;
+        return breach;
+      },
+    };
+  },
 });
 
 /** An invariant of a run that is over: of its events, rows, output and last snapshot. */
@@ -46,34 +61,46 @@ export const atEnd = (name: string, broken: (run: SimulatedRun) => Breach): Inva
 /** An invariant that remembers what it saw: `watch` is called for each run. */
 export const throughout = (name: string, watch: () => RunWatch): Invariant => ({ name, watch });
 
+type Look<Seen> = { readonly name: string; readonly see: (seen: Seen) => Breach };
+
 /** Watches one run for many invariants; of each the first breach is kept. */
 export class Auditor implements RunListener {
-  readonly #watches: { readonly name: string; readonly watch: RunWatch }[];
+  readonly #onSnapshot: readonly Look<RunSnapshot>[];
+  readonly #onEvent: readonly Look<RunEvent>[];
+  readonly #atEnd: readonly Look<SimulatedRun>[];
   readonly #broken = new Map<string, string>();
 
   constructor(invariants: readonly Invariant[]) {
-    this.#watches = invariants.map(({ name, watch }) => ({ name, watch: watch() }));
+    const watches = invariants.map(({ name, watch }) => ({ name, watch: watch() }));
+    this.#onSnapshot = watches.flatMap(({ name, watch }) => (watch.snapshot ? { name, see: watch.snapshot.bind(watch) } : []));
+    this.#onEvent = watches.flatMap(({ name, watch }) => (watch.event ? { name, see: watch.event.bind(watch) } : []));
+    this.#atEnd = watches.flatMap(({ name, watch }) => (watch.end ? { name, see: watch.end.bind(watch) } : []));
   }
 
   snapshot(snapshot: RunSnapshot): void {
-    for (const { name, watch } of this.#watches) if (watch.snapshot) this.#note(name, () => watch.snapshot?.(snapshot));
+    for (const look of this.#onSnapshot) this.#note(look, snapshot);
   }
 
   event(event: RunEvent): void {
-    for (const { name, watch } of this.#watches) if (watch.event) this.#note(name, () => watch.event?.(event));
+    for (const look of this.#onEvent) this.#note(look, event);
   }
 
   /** The run is over: all that it broke. */
   verdict(run: SimulatedRun): readonly Broken[] {
-    for (const { name, watch } of this.#watches) if (watch.end) this.#note(name, () => watch.end?.(run));
+    for (const look of this.#atEnd) this.#note(look, run);
+    return this.broken;
+  }
+
+  /** What was broken so far. */
+  get broken(): readonly Broken[] {
     return [...this.#broken].map(([invariant, message]) => ({ invariant, message }));
   }
 
   /** An invariant that throws must not break the run that it watches. */
-  #note(name: string, look: () => Breach): void {
-    if (this.#broken.has(name)) return;
+  #note<Seen>({ name, see }: Look<Seen>, seen: Seen): void {
+    if (this.#broken.size > 0 && this.#broken.has(name)) return;
     try {
-      const breach = look();
+      const breach = see(seen);
       if (breach !== undefined) this.#broken.set(name, breach);
     } catch (error) {
       this.#broken.set(name, `the invariant threw: ${messageOf(error)}`);

@@ -6,10 +6,10 @@ import type { RunContext } from "../../machines/run-state.ts";
 import { countOf, isSettledStatus } from "../../queue/state.ts";
 import type { TaskState } from "../../queue/state.ts";
 import { always, atEnd, throughout } from "./invariant.ts";
-import type { Breach, Invariant, RunWatch } from "./invariant.ts";
+import type { Breach, Invariant } from "./invariant.ts";
 import { moneyAddsUp } from "./bills.ts";
 import { overruns } from "./overruns.ts";
-import type { RunSnapshot, SimulatedRun } from "./stage.ts";
+import type { SimulatedRun } from "./stage.ts";
 
 /** Every run comes to its end and says so once, as its last word. */
 const everyRunEnds = atEnd("everyRunEnds", ({ end, events }) => {
@@ -196,21 +196,15 @@ const isFollowing = ({ failure }: TaskResult): boolean => failure?.code === "Dep
 
 /** Looks at each attempt once, in the first snapshot that shows it running. */
 function eachStart(name: string, broken: (context: RunContext, task: TaskState) => Breach): Invariant {
-  return throughout(name, (): RunWatch => {
-    const seen = new Map<string, number>();
-    return {
-      snapshot({ context }: RunSnapshot) {
-        const { queue } = context;
-        for (const at of queue?.running ?? []) {
-          const task = queue?.tasks[at];
-          if (!task || seen.get(task.id) === task.attempts) continue;
-          seen.set(task.id, task.attempts);
-          const breach = broken(context, task);
-          if (breach !== undefined) return breach;
-        }
-        return undefined;
-      },
-    };
+  return always(name, ({ context }, before) => {
+    const { queue } = context;
+    for (const at of queue?.running ?? []) {
+      const [task, was] = [queue?.tasks[at], before?.context.queue?.tasks[at]];
+      if (!task || (was?.status === "running" && was.attempts === task.attempts)) continue;
+      const breach = broken(context, task);
+      if (breach !== undefined) return breach;
+    }
+    return undefined;
   });
 }
 

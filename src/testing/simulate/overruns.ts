@@ -1,5 +1,5 @@
 // Limits, counted anew: from tasks and accounts, not from what the machine keeps about them.
-import { attemptId, taskOfConversation } from "../../core/ids.ts";
+import { attemptId, taskIndex, taskOfConversation } from "../../core/ids.ts";
 import type { Account, RunContext } from "../../machines/run-state.ts";
 import type { RunLimits } from "../../protocol/budget.ts";
 import { tokensSpent } from "../../protocol/spend.ts";
@@ -11,14 +11,15 @@ const SLACK_MS = 1;
 
 /** Where a run is above a limit, a line each: spent and reserved together, or time. */
 export function overruns(context: RunContext): readonly string[] {
+  return [...ofRun(context), ...ofTasks(context), ...ofWorkers(context), ...overtimes(context)];
+}
+
+function ofRun(context: RunContext): readonly string[] {
   const { options, spend } = context;
-  const all = reserved(context, () => true);
-  return [
-    ...above("the run", options.budget, { usd: spend.usd, tokens: tokensSpent(spend), held: all }),
-    ...ofTasks(context),
-    ...ofWorkers(context),
-    ...overtimes(context),
-  ];
+  const { usd, tokens } = options.budget;
+  if (usd === null && tokens === null) return [];
+  const held = reserved(context, () => true);
+  return above("the run", options.budget, { usd: spend.usd, tokens: tokensSpent(spend), held });
 }
 
 interface Used {
@@ -74,11 +75,12 @@ const reserved = ({ accounts }: RunContext, of: (task: string) => boolean): read
 /** Attempts that run beyond their own limit, or their task's. */
 function overtimes({ queue, asks, now, workers, options, standstill, use }: RunContext): readonly string[] {
   if (standstill.since !== null) return [];
-  return (queue?.tasks ?? []).flatMap(({ id, status, attempts, startedAt, worker }, at) => {
-    if (status !== "running" || startedAt === null || asks.some(({ from }) => from === attemptId(id, attempts))) return [];
+  const running = (queue?.tasks ?? []).filter(({ status }) => status === "running");
+  return running.flatMap(({ id, attempts, startedAt, worker }) => {
+    if (startedAt === null || asks.some(({ from }) => from === attemptId(id, attempts))) return [];
     const longest = workers.find(({ name }) => name === worker)?.maxMs ?? 0;
     const { ms } = options.budget.task;
-    const most = ms === null ? longest : Math.min(longest, ms - (use.tasks[at]?.ms ?? 0));
+    const most = ms === null ? longest : Math.min(longest, ms - (use.tasks[taskIndex(id)]?.ms ?? 0));
     return now - startedAt > most + SLACK_MS ? [`${id} has taken ${now - startedAt} of ${most} ms`] : [];
   });
 }

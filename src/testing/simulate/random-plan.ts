@@ -1,5 +1,6 @@
 // Random plans: layers, chains, stars, meeting points and anything acyclic, over given workers.
 import { taskIdAt } from "../../core/ids.ts";
+import { randomFrom, seedFrom } from "../../core/random.ts";
 import type { Dependency, Plan, Task } from "../../protocol/plan.ts";
 import type { WorkerCard } from "../../protocol/work.ts";
 import { diceFor } from "../stand-in/bad-brain/dice.ts";
@@ -54,13 +55,18 @@ export function randomPlan(
         task: taskIdAt(other),
         kind: random() < 0.8 ? "hard" : "soft",
       })),
-      writes: [],
-      acceptance: [],
+      ...evidenceOf(`${count}/${name}/${at}/${random()}`, at),
       optional: random() < 0.2,
       tier: null,
     };
   });
   return { rationale: "because", tasks };
+}
+
+/** What a task promises: a third writes a file of its own, a third has a check. */
+function evidenceOf(seed: string, at: number): Pick<Task, "writes" | "acceptance"> {
+  const drawn = randomFrom(seedFrom(seed))();
+  return { writes: drawn < 0.33 ? [`n${at + 1}.txt`] : [], acceptance: drawn > 0.67 ? ["make check"] : [] };
 }
 
 const positions = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => at);

@@ -30,12 +30,19 @@ export function randomWorld(seed: number, badness: Badness, workers: readonly Wo
   return (question) => {
     const { effect, key, request } = question;
     const random = randomFrom(seedFrom(`${seed}/${effect} ${key}`));
+    if (isBroken(seed, question, badness)) return { breaks: "it broke" };
     if (request) {
       const whole = randomFrom(seedFrom(`${seed}/${request.conversation.replace(/#.*/, "")}`));
       return stubbornAct(whole, request, badness) ?? turnAct(random, request, { badness, workers });
     }
     return stepAct(random, question, badness);
   };
+}
+
+/** An effect that breaks: what no effect should do, and bad ones do. A tenth as often as steps fail. */
+function isBroken(seed: number, { effect, key }: WorldQuestion, { steps, codes }: Badness): boolean {
+  if (effect === "person" || effect === "lateReport" || codes?.includes("Internal") === false) return false;
+  return randomFrom(seedFrom(`${seed}/broken ${effect} ${key}`))() < steps / 10;
 }
 
 /** Some tasks are too large or refused, whoever tries them; their parts, and the same in other words, are not. */

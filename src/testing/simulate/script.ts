@@ -10,7 +10,7 @@ const MOST_LINES = 40;
 
 /** The script of a run, a few lines of text. */
 export function scriptOf({ case: played, events, acts }: SimulatedRun): string {
-  const { plan, commands, sleeps = [] } = played;
+  const { plan, commands, prompts = [], sleeps = [] } = played;
   const start = events[0]?.at ?? 0;
   return [
     settingOf(played),
@@ -22,6 +22,13 @@ export function scriptOf({ case: played, events, acts }: SimulatedRun): string {
     ...part(
       "commands",
       commands.map(({ afterMs, event: { type, ...rest } }) => `${seconds(afterMs)} ${type} ${JSON.stringify(rest)}`),
+    ),
+    ...part(
+      "commands right after an event",
+      prompts.map(({ after, task = "", nth = 1, event: { type, ...rest } }) => {
+        const heard = [`${after}${nth > 1 ? ` (${nth})` : ""}`, task].join(" ").trim();
+        return `${heard}: ${type} ${JSON.stringify(rest)}`;
+      }),
     ),
     ...part(
       "the machine sleeps",
@@ -52,8 +59,9 @@ function planLine({ tasks }: Plan): string {
   return [...shown, ...(tasks.length > MOST_LINES ? [`and ${tasks.length - MOST_LINES} more`] : [])].join("; ");
 }
 
-function actLine({ answer, outputTokens, fail, holds, late, decision, ...rest }: WorldAct): string {
+function actLine({ answer, outputTokens, fail, breaks, holds, late, decision, ...rest }: WorldAct): string {
   const said = [
+    ...(breaks === undefined ? [] : [`breaks: ${breaks}`]),
     ...(decision === undefined ? [] : [`answers ${decision}`]),
     ...(late ? ["comes when the next attempt runs"] : []),
     ...(fail === undefined ? [] : [`fails as ${fail}`]),

@@ -3,7 +3,8 @@ import { taskIdAt, taskIndex } from "../../core/ids.ts";
 import type { RunOptions } from "../../machines/run-state.ts";
 import { resolveBudget } from "../../protocol/budget.ts";
 import type { Plan } from "../../protocol/plan.ts";
-import type { SimulatedCase, TimedCommand } from "./case.ts";
+import type { Command } from "../../protocol/command.ts";
+import type { PromptCommand, SimulatedCase } from "./case.ts";
 import type { SimulatedRun } from "./stage.ts";
 import type { WorldScript } from "./world.ts";
 
@@ -36,7 +37,7 @@ export async function shrink(failing: SimulatedRun, stillFails: StillFails, trie
   await attempt(asScript(failing));
   for (let isSmaller = true; isSmaller;) {
     isSmaller = false;
-    for (const shrinker of [fewerTasks, fewerCommands, fewerSleeps, fewerActs, fewerLinks, plainerOptions]) {
+    for (const shrinker of [fewerTasks, fewerCommands, fewerPrompts, fewerSleeps, fewerActs, fewerLinks, plainerOptions]) {
       if (await shrinkBy(shrinker, () => smallest.case, attempt)) isSmaller = true;
     }
   }
@@ -68,6 +69,8 @@ function asScript({ case: played, acts, snapshot }: SimulatedRun): SimulatedCase
 }
 
 const fewerCommands: Shrinker = (from) => without(from.commands).map((commands) => ({ ...from, commands }));
+
+const fewerPrompts: Shrinker = (from) => without(from.prompts ?? []).map((prompts) => ({ ...from, prompts }));
 
 const fewerSleeps: Shrinker = (from) => without(from.sleeps ?? []).map((sleeps) => ({ ...from, sleeps }));
 
@@ -127,11 +130,18 @@ function withTasks(from: SimulatedCase, plan: Plan, kept: readonly number[]): Si
     ...from,
     plan: { ...plan, tasks },
     commands: from.commands.flatMap((command) => movedCommand(command, places)),
+    ...(from.prompts && { prompts: from.prompts.flatMap((prompt) => movedPrompt(prompt, places)) }),
     world: "script" in from.world ? { script: movedScript(from.world.script, places) } : from.world,
   };
 }
 
-function movedCommand(command: TimedCommand, places: ReadonlyMap<string, string>): readonly TimedCommand[] {
+function movedPrompt(prompt: PromptCommand, places: ReadonlyMap<string, string>): readonly PromptCommand[] {
+  const task = prompt.task === undefined ? undefined : places.get(prompt.task);
+  const isGone = prompt.task !== undefined && task === undefined;
+  return isGone ? [] : movedCommand({ ...prompt, ...(task !== undefined && { task }) }, places);
+}
+
+function movedCommand<C extends { readonly event: Command }>(command: C, places: ReadonlyMap<string, string>): readonly C[] {
   const { event } = command;
   if (!("task" in event) || event.task === undefined) return [command];
   const task = places.get(event.task);

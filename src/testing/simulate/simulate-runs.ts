@@ -1,6 +1,7 @@
 // Seeded random runs over the real machines: plans, faults, latencies, commands and budgets from a seed; what every run
 // must hold; and the smallest run that does not.
 //   R1  The same options give the same report, byte by byte.
+import type { InspectionEvent } from "xstate";
 import type { RunOptions } from "../../machines/run-state.ts";
 import { worstCaseUsd } from "../../model/prices.ts";
 import type { Plan } from "../../protocol/plan.ts";
@@ -33,6 +34,8 @@ export interface RandomRunOptions extends StageOptions {
   readonly cases?: readonly SimulatedCase[];
   /** What must hold. @default all of `invariants` */
   readonly invariants?: readonly Invariant[];
+  /** `machines`: states and transitions of machines are counted, too, in `coverage.machines`. @default "events" */
+  readonly coverage?: "events" | "machines";
 }
 
 /** Options of `simulateRuns`. */
@@ -92,10 +95,11 @@ export async function simulateRuns(options: SimulateRunsOptions): Promise<Simula
   const stage = new Stage(options);
   const cases = casesOf(options, stage, { runs: options.runs ?? 100, commands, sleeps: 2, budgets: true });
   const tally = new Tally();
+  const inspect = options.coverage === "machines" ? tally.inspect : undefined;
   const violations: Violation[] = [];
   for (const [at, played] of cases.entries()) {
     const repeats = repeatEvery > 0 && at % repeatEvery === 0;
-    const { run, broken } = await judge(stage, played, { invariants, repeats });
+    const { run, broken } = await judge(stage, played, { invariants, repeats, inspect });
     tally.add(run, repeats);
     onRun?.(run);
     for (const one of broken) {
@@ -130,16 +134,18 @@ interface Judging {
   readonly invariants: readonly Invariant[];
   /** Whether it is played twice. */
   readonly repeats: boolean;
+  /** Gets XState's inspection events. @default nobody */
+  readonly inspect?: ((event: InspectionEvent) => void) | undefined;
 }
 
 /** Plays one case under the eyes of all invariants. */
 async function judge(
   stage: Stage,
   played: SimulatedCase,
-  { invariants, repeats }: Judging,
+  { invariants, repeats, inspect }: Judging,
 ): Promise<{ readonly run: SimulatedRun; readonly broken: readonly Broken[] }> {
   const auditor = new Auditor(invariants);
-  const run = await stage.play(played, { listener: auditor });
+  const run = await stage.play(played, { listener: auditor, ...(inspect && { inspect }) });
   const broken = auditor.verdict(run);
   return { run, broken: repeats ? [...broken, ...differences(run, await stage.play(played))] : broken };
 }
@@ -197,6 +203,9 @@ class Tally {
     this.#events += events.length;
     this.#repeated += repeated ? 1 : 0;
   }
+
+  /** Counts states and transitions of machines. */
+  readonly inspect = (event: InspectionEvent): void => this.#coverage.inspect(event);
 
   get report(): Omit<SimulationReport, "violations"> {
     const outcomes = Object.fromEntries([...this.#outcomes].toSorted(([a], [b]) => (a < b ? -1 : 1)));

@@ -21,12 +21,11 @@ import type { Command } from "../../protocol/command.ts";
 import type { RunEvent } from "../../protocol/run-event.ts";
 import { NO_SPEND } from "../../protocol/spend.ts";
 import type { Report, WorkerOutcome } from "../../protocol/work.ts";
-import { checkOptions } from "../../run/options.ts";
 import type { ModelOptions } from "../../model/models.ts";
 import type { Worker } from "../../workers/define-worker.ts";
-import { scriptedModel } from "../scripted-model.ts";
 import type { Performed } from "../simulated-ports.ts";
-import type { SimulatedCase } from "./case.ts";
+import { baseInput, START } from "./base-input.ts";
+import type { PromptCommand, SimulatedCase } from "./case.ts";
 import { randomWorld } from "./random-world.ts";
 import { scriptedWorld, WorldPorts } from "./world.ts";
 import type { World, WorldScript } from "./world.ts";
@@ -94,36 +93,23 @@ export interface SimulatedRun {
 
 /** Most times a person helps a run along. */
 const MOST_HELP = 300;
-const START = Date.UTC(2026, 0);
 const USUAL: Latency = { medianMs: 200 };
 
 /** Plays cases, one after the other: machines are made once. */
 export class Stage {
+  /** What is behind the machine's effects. */
+  readonly ports: WorldPorts;
+  readonly machine: OrchestratorMachine;
   readonly #options: StageOptions;
-  readonly #ports: WorldPorts;
-  readonly #machine: OrchestratorMachine;
   readonly #base: RunInput;
 
   /** Throws QuatrainError for bad workers, models or policies, as `orchestrate` does. */
   constructor(options: StageOptions) {
     const { workers, policy, models, machine = createOrchestrator } = options;
     this.#options = options;
-    this.#ports = new WorldPorts(Object.fromEntries(workers.map(({ name, card }) => [name, card.outputSchema])));
-    this.#machine = machine({ workers, ports: this.#ports.ports, ...(policy && { policy }) });
-    const model = scriptedModel({});
-    const checked = checkOptions({ workers, model, ...(policy && { policy }), ...(models && { models }) }, false);
-    const { orchestrator, router, worker, tiers } = checked.models;
-    this.#base = {
-      runId: "r-simulated",
-      request: "do it",
-      mode: checked.mode,
-      plan: null,
-      models: { orchestrator, router, worker, tiers },
-      options: checked.options,
-      world: { workspace: null, workers: workers.map(({ name }) => name) },
-      at: START,
-      seed: 0,
-    };
+    this.ports = new WorldPorts(Object.fromEntries(workers.map(({ name, card }) => [name, card.outputSchema])));
+    this.machine = machine({ workers, ports: this.ports.ports, ...(policy && { policy }) });
+    this.#base = baseInput({ workers, policy, models });
   }
 
   /** The models of all runs. */
@@ -131,7 +117,8 @@ export class Stage {
     return this.#base.models;
   }
 
-  #inputOf({ seed, mode, plan, options }: SimulatedCase): RunInput {
+  /** What the machine is started with. */
+  inputOf({ seed, mode, plan, options }: SimulatedCase): RunInput {
     return { ...this.#base, mode, plan, seed, options: { ...this.#base.options, ...options } };
   }
 
@@ -141,14 +128,16 @@ export class Stage {
     this.#setWorld(played, performing);
     const latency = (effect: SimulatedEffect, random: () => number) => this.#latencyOf(effect, random, actor.getSnapshot());
     const host = simulatedHost({ seed: played.seed, journal, startAt: START, latency, ...(crash && { crash }) });
-    const actor = createActor(this.#machine, host.attach({ input: this.#inputOf(played), ...(inspect && { inspect }) }));
+    const actor = createActor(this.machine, host.attach({ input: this.inputOf(played), ...(inspect && { inspect }) }));
     const events: RunEvent[] = [];
+    const prompted = promptly(played.prompts ?? [], (command, id) => host.send(command, { id }));
     actor.on("*", (event) => {
       events.push(event);
       listener?.event(event);
       // Inside the delivery, so that a replay says it again at the same place.
-      if (event.type === "task.started" && event.attempt > 1 && this.#ports.isLate(`${event.task}#${event.attempt - 1}`))
+      if (event.type === "task.started" && event.attempt > 1 && this.ports.isLate(`${event.task}#${event.attempt - 1}`))
         actor.send(lateReport(event.task, event.attempt - 1));
+      prompted(event);
     });
     actor.subscribe({ next: (snapshot) => listener?.snapshot(snapshot), error: () => undefined });
     actor.start();
@@ -156,13 +145,13 @@ export class Stage {
     for (const { afterMs, ms } of played.sleeps ?? []) host.clock.setTimeout(() => host.sleep(ms), afterMs);
     let end = await host.run();
     for (let round = 0; end.kind === "stalled" && round < MOST_HELP; round++) {
-      const help = helpFor(actor.getSnapshot(), (ask) => this.#ports.decisionOn(ask));
+      const help = helpFor(actor.getSnapshot(), (ask) => this.ports.decisionOn(ask));
       if (!help) break;
       host.send(help, { id: `help-${host.seq}` });
       end = await host.run();
     }
     const snapshot = actor.getSnapshot();
-    const { acts } = this.#ports;
+    const { acts } = this.ports;
     let rows: readonly Row[] | undefined;
     return {
       case: played,
@@ -180,7 +169,7 @@ export class Stage {
   }
 
   #setWorld({ seed, world }: SimulatedCase, performing: (performed: Performed) => void): void {
-    const ports = this.#ports;
+    const ports = this.ports;
     const cards = this.#options.workers.map(({ card }) => card);
     const own = "script" in world ? scriptedWorld(world.script) : randomWorld(seed, world, cards);
     const { world: first } = this.#options;
@@ -199,8 +188,20 @@ export class Stage {
   }
 }
 
-/** The success of an attempt that is over. To the types it is an event that only XState sends. */
-function lateReport(task: string, attempt: number): EventFromLogic<OrchestratorMachine> {
+/** Sends each command once, the moment its event is told; in a replay it is sent again, under the same id. */
+function promptly(prompts: readonly PromptCommand[], send: (command: Command, id: string) => void): (event: RunEvent) => void {
+  const left = prompts.map(({ nth = 1 }) => nth);
+  return (event) => {
+    for (const [at, { after, task, event: command }] of prompts.entries()) {
+      if (event.type !== after || (task !== undefined && !("task" in event && event.task === task))) continue;
+      left[at] = (left[at] ?? 0) - 1;
+      if (left[at] === 0) send(command, `p${at}`);
+    }
+  };
+}
+
+/** The success of an attempt that is over, for the root. To the types it is an event that only XState sends. */
+export function lateReport(task: string, attempt: number): EventFromLogic<OrchestratorMachine> {
   const actorId = `worker:${task}#${attempt}`;
   const report: Report = {
     worker: "late",
@@ -215,7 +216,7 @@ function lateReport(task: string, attempt: number): EventFromLogic<OrchestratorM
 }
 
 /** What a person does when a run waits for one: answers its question, or lets it go on. */
-function helpFor(snapshot: RunSnapshot, decide: (ask: string) => "approve" | "reject"): Command | undefined {
+export function helpFor(snapshot: RunSnapshot, decide: (ask: string) => "approve" | "reject"): Command | undefined {
   const [ask] = snapshot.context.asks;
   if (ask) return { type: "ask.answer", ask: ask.id, decision: decide(ask.id) };
   return snapshot.hasTag("hold") ? { type: "run.resume" } : undefined;

@@ -25,6 +25,8 @@ export interface WorldAct {
   readonly outputTokens?: number;
   /** A step (preparing, checking, committing, a function, the integration): it fails so. @default it succeeds */
   readonly fail?: FailureCode;
+  /** Any effect: it breaks (throws) with this message, which no effect should. @default it does not */
+  readonly breaks?: string;
   /** A check: false when it does not hold. @default true */
   readonly holds?: boolean;
   /** A tool call: its result. @default "done" */
@@ -79,7 +81,7 @@ export class WorldPorts {
   constructor(outputs: Readonly<Record<string, Json>>) {
     this.ports = simulatedPorts({
       model: ({ key, request }) => {
-        const sent = key.replace(SENT_AGAIN, "$1");
+        const sent = askedKey(key);
         const act = this.#ask({ effect: "modelTurn", key: sent, request });
         const most = request.parameters.choice.maxTokens;
         return scriptedOutcome(act.answer ?? goodAnswer(sent, request), request, Math.min(act.outputTokens ?? 100, most));
@@ -120,12 +122,16 @@ export class WorldPorts {
   #ask(question: WorldQuestion): WorldAct {
     const act = this.world(question);
     if (Object.keys(act).length > 0) this.#acts.set(`${question.effect} ${question.key}`, act);
+    if (act.breaks !== undefined) throw new Error(act.breaks);
     return act;
   }
 }
 
 /** A try that was lost is answered as it would have been the first time: `t1#1/turn/2.0.1` is `t1#1/turn/2.0`. */
 const SENT_AGAIN = /(\/turn\/\d+\.\d+)\.\d+$/;
+
+/** The key that a world is asked by, of the key of an effect: the same for a try that was lost and sent again. */
+export const askedKey = (key: string): string => key.replace(SENT_AGAIN, "$1");
 
 /** What a well-behaved model answers, in the format that was asked for. */
 function goodAnswer(key: string, { parameters }: TurnRequest): ScriptedAnswer {

@@ -52,7 +52,8 @@ export class UnexpectedRequest extends Error {
 }
 
 /**
- * A brain that follows rules; the first that matches answers. A request that none matches fails loudly.
+ * A brain that follows rules; the first that matches answers. A request that none matches goes to `otherwise`; without it
+ * it fails loudly.
  *
  * ```ts
  * scriptedBrain([
@@ -61,7 +62,7 @@ export class UnexpectedRequest extends Error {
  * ]);
  * ```
  */
-export function scriptedBrain(rules: readonly ScriptRule[]): Brain {
+export function scriptedBrain(rules: readonly ScriptRule[], otherwise?: Brain): Brain {
   const lines = rules.map(({ when, answer }) => ({ when, answer, used: 0 }));
   return (request, context) => {
     for (const line of lines) {
@@ -74,6 +75,7 @@ export function scriptedBrain(rules: readonly ScriptRule[]): Brain {
       line.used += 1;
       return next;
     }
+    if (otherwise) return otherwise(request, context);
     throw new UnexpectedRequest(
       `No rule of the script expects request ${context.n} (turn ${context.turn}, model ${request.model}): ${gist(request)}`,
     );

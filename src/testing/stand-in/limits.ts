@@ -16,7 +16,8 @@ interface Window {
 }
 
 const windowMs = 60_000;
-const generous: RateLimits = { requests: 4000, inputTokens: 4_000_000, outputTokens: 800_000 };
+/** What the headers say where nothing is limited. */
+export const GENEROUS_LIMITS: RateLimits = { requests: 4000, inputTokens: 4_000_000, outputTokens: 800_000 };
 
 /** Counts the requests and tokens of one server. Only limits that were asked for are enforced. */
 export class RateMeter {
@@ -27,7 +28,7 @@ export class RateMeter {
 
   constructor(clock: StandInClock, limits: RateLimits | undefined) {
     this.#clock = clock;
-    this.#limits = limits ?? generous;
+    this.#limits = limits ?? GENEROUS_LIMITS;
     this.#isEnforced = limits !== undefined;
   }
 

@@ -18,12 +18,14 @@ export interface RecordedRequest {
   readonly requestId: string;
   /** `anthropic-version`, `anthropic-beta`, `user-agent` and the SDK's retry count, where sent. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The parsed JSON body; undefined when there was none or it was no JSON. */
+  /** The parsed JSON body; undefined when there was none, it was no JSON, or it is kept no longer. */
   readonly body: unknown;
   /** The body as a Messages request, when it looks like one. */
   readonly request: MessagesRequest | null;
   readonly answered: Answered;
   readonly status: number | null;
+  /** What the answer says is wrong with the request, whatever refused it; null where nothing did. Faults are no refusals. */
+  readonly refused: string | null;
   /** What the brain's answer used, delivered or not: what the API would bill. Null when the brain was not asked. */
   readonly usage: Usage | null;
   /** Id of the message that was made, delivered or not. */
@@ -65,6 +67,7 @@ export class StandInLog {
       request: null,
       answered: "pending",
       status: null,
+      refused: null,
       usage: null,
       messageId: null,
     };

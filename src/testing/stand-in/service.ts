@@ -93,6 +93,7 @@ export class Service {
       this.#authorize(incoming);
       return await this.#route(incoming, record);
     } catch (thrown) {
+      record.refused = messageOf(thrown);
       if (thrown instanceof Refusal) {
         const base = this.#base(record);
         return errorPlan({ ...base, headers: { ...base.headers, ...thrown.headers } }, thrown.status, thrown.message);

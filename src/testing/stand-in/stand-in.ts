@@ -37,6 +37,8 @@ export interface StandInOptions {
   readonly limits?: RateLimits;
   /** A ping after message_start. @default true */
   readonly pings?: boolean;
+  /** False: of a request that is over its body is dropped, for servers that run for long. @default true */
+  readonly keepBodies?: boolean;
   /** Time for waits, rate limits and the cache. @default the machine's */
   readonly clock?: StandInClock;
   /** Told of each request's moments as they happen, to act on one: kill the caller, let time pass. Must not throw. @default nobody */
@@ -148,6 +150,7 @@ async function serve({ request, response }: Exchange, serving: Serving): Promise
   });
   finish(record, plan, sent);
   tell({ kind: "over", n });
+  if (options.keepBodies === false) Object.assign(record, { body: undefined, request: null });
 }
 
 function finish(record: OpenRecord, plan: Plan | undefined, sent: "whole" | "cut" | "stalled" | "aborted"): void {
