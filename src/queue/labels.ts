@@ -80,7 +80,8 @@ export function foldCase(label: string): string {
 
 /** A label by its looks: like `foldCase`, with look-alikes of other scripts replaced by basic Latin letters. */
 export function foldLooks(label: string): string {
-  const plain = toLatin(label.normalize("NFKC"));
+  // Before as well: as a compatibility form the lunate sigma, which looks like c, is a sigma.
+  const plain = toLatin(toLatin(label).normalize("NFKC"));
   return toLatin(foldCase(plain)).replaceAll("i\u0307", "i");
 }
 

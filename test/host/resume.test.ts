@@ -43,6 +43,33 @@ describe("resume", () => {
     expect(await resumed(await cutOff(spec), spec)).toMatchObject({ events: [{ type: "done", value: "unknown k" }], lost: [] });
   });
 
+  it("writes into each intent how often the effect was lost before", async () => {
+    const journal = await cutOff();
+    await resumed(journal);
+    expect(journal.read().flatMap(({ kind, body }) => (kind === "intent" ? [body] : []))).toEqual([null, { lost: 1 }]);
+  });
+
+  it("goes by the class that an input has, where the class is a function of it", async () => {
+    const kindsOf = async (key: string) => {
+      const journal = memoryJournal();
+      const host = memoryHost({ journal });
+      const logic = work(() => 1, { class: ({ key: own }) => (own === "risky" ? "once" : "pure") });
+      createActor(oneEffect(logic, { key }), host.attach()).start();
+      await host.settled();
+      return kinds(journal.read());
+    };
+    expect(await kindsOf("safe")).toEqual(["head", "result"]);
+    expect(await kindsOf("risky")).toEqual(["head", "intent", "result"]);
+  });
+
+  it("takes an answer in doubt that throws for the effect's error", async () => {
+    const inDoubt = () => {
+      throw new Error("nobody knows");
+    };
+    const { events } = await resumed(await cutOff({ class: "once" }), { class: "once", inDoubt });
+    expect(events).toMatchObject([{ type: "error", message: "nobody knows" }]);
+  });
+
   it("cuts an effect that had delivered parts", async () => {
     const { events, lost } = await resumed(await cutOff({}, 2));
     expect(events).toMatchObject([

@@ -1,6 +1,6 @@
 import { createActor, fromPromise, sendTo, setup } from "xstate";
 import { describe, expect, it } from "vitest";
-import { HostError, memoryHost, memoryJournal } from "quatrain/host";
+import { type AttachOptions, HostError, memoryHost, memoryJournal, type Row } from "quatrain/host";
 import { cutOff, deferred, oneEffect, turn, work } from "./helpers.ts";
 
 describe("the rules of durable hosts", () => {
@@ -163,6 +163,66 @@ describe("the rules of durable hosts", () => {
     expect(await host.settled()).toMatchObject({
       kind: "error",
       error: { code: "StoreCorrupt", message: expect.stringContaining("Row 2 is missing") },
+    });
+  });
+
+  it("refuse an input that is no JSON, where it is recorded", () => {
+    const input = { when: new Date(0) };
+    expect(() => memoryHost({ journal: memoryJournal() }).attach({ input })).toThrow(
+      expect.objectContaining({ code: "NotJson", message: expect.stringContaining("input.when is an instance of Date") }),
+    );
+    expect(memoryHost().attach({ input }).input).toBe(input);
+  });
+
+  it("refuse a second tree", () => {
+    const host = memoryHost();
+    host.attach();
+    expect(() => host.attach()).toThrow(expect.objectContaining({ code: "AlreadyAttached" }));
+  });
+
+  it("name what is missing on either side, and cut long inputs short", async () => {
+    const journal = memoryJournal();
+    const first = memoryHost({ journal });
+    createActor(
+      work(() => 1),
+      first.attach({ input: { key: "x".repeat(300) }, versions: { prompts: "1" } }),
+    ).start();
+    await first.settled();
+    const attach = (options: AttachOptions<unknown>) => () => memoryHost({ journal }).attach(options);
+    expect(attach({ versions: { tools: "2" } })).toThrow(/with prompts 1, now it is \(none\)/);
+    expect(attach({ versions: { prompts: "1", tools: "2" } })).toThrow(/with tools \(none\), now it is 2/);
+    const long = `{"key":"${"x".repeat(192)}…`;
+    expect(attach({ input: { key: "y" }, versions: { prompts: "1" } })).toThrow(`with the input ${long}, not {"key":"y"}. Leave`);
+    expect(journal.read()[0]).toMatchObject({ kind: "head", body: { machine: "work" } });
+  });
+
+  it("refuse a journal without its head, of another format, or with a head in its midst", async () => {
+    const journal = await cutOff();
+    const [head, intent] = journal.read();
+    if (!head || !intent) throw new Error("The journal is shorter than it was.");
+    const attach = (rows: readonly Row[]) => () => memoryHost({ journal: { ...journal, read: () => rows } }).attach();
+    expect(attach([{ ...intent, seq: 1 }])).toThrow(expect.objectContaining({ code: "StoreCorrupt" }));
+    expect(attach([{ ...head, body: null }])).toThrow(expect.objectContaining({ code: "StoreCorrupt" }));
+    expect(attach([{ ...head, body: { ...Object(head.body), format: 99 } }])).toThrow(
+      expect.objectContaining({ code: "VersionMismatch", message: expect.stringContaining("has format 99") }),
+    );
+    const host = memoryHost({ journal: { ...journal, read: () => [head, { ...head, seq: 2 }] } });
+    createActor(oneEffect(work(() => 1)), host.attach()).start();
+    expect(await host.settled()).toMatchObject({
+      kind: "error",
+      error: { code: "StoreCorrupt", message: expect.stringContaining('Row 2 is a "head" row') },
+    });
+  });
+
+  it("notice a timer that fires now and was never set", async () => {
+    const journal = await cutOff();
+    const rows = [...journal.read()];
+    const timer: Row = { seq: 3, at: rows.at(-1)?.at ?? 0, kind: "timer", key: "7", cause: 1, body: null };
+    const host = memoryHost({ journal: { ...journal, read: () => [...rows, timer] } });
+    createActor(oneEffect(work(() => 1)), host.attach()).start();
+    expect(await host.settled()).toMatchObject({
+      kind: "error",
+      error: { code: "Drift", message: expect.stringContaining("Row 3 fires timer 7, but the machine has set only 0") },
     });
   });
 });

@@ -37,6 +37,18 @@ describe("a simulated run", () => {
     expect(journals[2]).not.toBe(journals[0]);
   });
 
+  it("has the seed 1 where none is given", async () => {
+    const linesOf = async (options: { readonly seed?: number }) => {
+      const journal = memoryJournal();
+      const host = simulatedHost({ ...options, journal });
+      createActor(toyOrchestrator(turnIn(new Map())), host.attach({ input: { tasks: 4 } })).start();
+      await host.run();
+      return journal.lines.join("\n");
+    };
+    expect(await linesOf({})).toBe(await linesOf({ seed: 1 }));
+    expect(await linesOf({})).not.toBe(await linesOf({ seed: 2 }));
+  });
+
   it.each(plans)(
     "ends alike when it is stopped before and after every commit: batch $batch, commands $commands.length",
     async (plan) => {

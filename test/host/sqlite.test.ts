@@ -15,6 +15,7 @@ import {
   sqliteHost,
   type SqliteHostOptions,
 } from "quatrain/host";
+import { holderOf } from "../../src/host/holder.ts";
 import { ownerOfThisProcess } from "../../src/host/owner.ts";
 import { deferred, fakeClock, kinds, oneEffect, turn } from "./helpers.ts";
 import { toyOrchestrator, turnIn, type World } from "./toys.ts";
@@ -76,6 +77,15 @@ function ownerLike(pid: number | undefined): string {
   const stat = process.platform === "linux" ? readFileSync(`/proc/${pid}/stat`, "utf8") : "";
   return `${place}:${pid}:${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? 1}`;
 }
+
+it("a run's holder is whoever has it open, and nobody before and after", async () => {
+  const holder = (run = "r1") => holderOf({ file, run });
+  expect(holder()).toBeNull();
+  const host = open();
+  expect([holder(), holder("r2")]).toEqual([ownerOfThisProcess(), null]);
+  await host.close();
+  expect(holder()).toBeNull();
+});
 
 describe("the SQLite host", () => {
   it("keeps a run and lists it", async () => {

@@ -46,3 +46,28 @@ it("long watchdogs that were cancelled cost no memory", () => {
   expect(timers.size).toBe(0);
   expect(timers.held).toBeLessThan(100);
 });
+
+it("fire in their order after most of them were cancelled", () => {
+  const timers = new Timers();
+  const all = Array.from({ length: 100 }, (_, index) => timers.add((index * 37) % 50, () => undefined));
+  const left = all.filter((_, index) => index % 3 === 0);
+  for (const timer of all) if (!left.includes(timer)) timers.cancel(timer);
+  expect(timers.held).toBeLessThan(100);
+  const taken = left.map(() => timers.takeDue(1_000));
+  expect(taken).toEqual(left.toSorted((a, b) => a.dueAt - b.dueAt || a.order - b.order));
+  expect([timers.takeDue(1_000), timers.size, timers.held]).toEqual([undefined, 0, 0]);
+});
+
+it("are all forgotten at once", () => {
+  const timers = new Timers();
+  const timer = timers.add(1, () => undefined);
+  timers.cancel(timers.add(2, () => undefined));
+  timers.clear();
+  expect([timers.size, timers.held, timers.nextDueAt(), timers.takeDue(9), timer.cancelled]).toEqual([
+    0,
+    0,
+    undefined,
+    undefined,
+    true,
+  ]);
+});

@@ -63,6 +63,54 @@ describe("virtual time", () => {
     );
   });
 
+  it("tells errors, parts, timers and what was stopped from results", async () => {
+    const seen = new Set<string>();
+    const choose: SimulatedHostOptions["choose"] = (options) => {
+      for (const { kind, id, name } of options as readonly { kind: string; id: string; name?: string }[])
+        seen.add([kind, id, name].filter(Boolean).join(" "));
+      return 0;
+    };
+    const perform = ({ key }: Input, { part }: EffectContext) => {
+      if (key === "a") throw new Error("no");
+      part(1);
+      return 1;
+    };
+    const machine = setup({ actors: { work: work(perform, true), sleepUntil } }).createMachine({
+      type: "parallel",
+      states: {
+        a: { invoke: { id: "a", src: "work", input: { key: "a" }, onError: {} } },
+        b: {
+          initial: "on",
+          states: { on: { invoke: { id: "b", src: "work", input: { key: "b" } }, on: { stop: "off" } }, off: {} },
+        },
+        c: { after: { 90: {} } },
+      },
+    });
+    const host = simulatedHost({ journal: memoryJournal(), latency: ({ id }) => (id === "a:a" ? 10 : 100), choose });
+    createActor(machine, host.attach()).start();
+    host.send({ type: "stop" }, { id: "halt", at: start + 50 });
+    await host.run();
+    expect([...seen].toSorted()).toEqual([
+      "cancelled b:b work",
+      "command halt stop",
+      "error a:a work",
+      "part b:b work",
+      "timer 1",
+    ]);
+  });
+
+  it("is taken back by performs that no longer wait", async () => {
+    const perform = async (_input: Input, { clock }: EffectContext): Promise<void> => {
+      const late = clock.setTimeout(() => undefined, 86_400_000);
+      clock.clearTimeout(late);
+      clock.clearTimeout(late);
+      await new Promise<void>((resolve) => {
+        clock.setTimeout(resolve, 5);
+      });
+    };
+    expect((await order({ latency: () => 1 }, perform)).times).toEqual([5, 5, 5]);
+  });
+
   it("does not depend on which promise settles first", async () => {
     const gates = { a: deferred(), b: deferred(), c: deferred() };
     const wait = async ({ key }: Input) => {

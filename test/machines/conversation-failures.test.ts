@@ -38,6 +38,15 @@ describe("a failing turn", () => {
     expect(talk.state).toBe("held");
   });
 
+  it("counts its time from the moment it was woken, also when that is late", () => {
+    const talk = new TalkByHand();
+    talk.answer({ fail: "Overloaded" });
+    talk.hands.now = talk.context.wakeAt + 5_000;
+    const wokenAt = talk.hands.now + 1;
+    talk.hands.wake();
+    expect(talk.context.now).toBe(wokenAt);
+  });
+
   it("waits as long as the other side wants", () => {
     const talk = new TalkByHand();
     talk.answer({ fail: "RateLimited", retryAfterMs: 600_000 });

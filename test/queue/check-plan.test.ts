@@ -318,6 +318,71 @@ describe("a draft with many faults", () => {
     expect(codesOf(draft([task("stra\u00dfe-api"), task("STRASSE-\u0430pi\ufe0f")]))).toEqual(["ConfusableLabel"]);
   });
 
+  it.each([
+    ["a", "\u0430\u03b1\u0251"],
+    ["c", "\u0441\u03f2"],
+    ["d", "\u0501"],
+    ["e", "\u0435"],
+    ["g", "\u0261\u050d"],
+    ["h", "\u04bb"],
+    ["i", "\u0456\u03b9\u0131\u0269"],
+    ["j", "\u0458\u03f3"],
+    ["k", "\u043a\u03ba"],
+    ["l", "\u04cf"],
+    ["n", "\u03b7"],
+    ["o", "\u043e\u03bf"],
+    ["p", "\u0440\u03c1"],
+    ["q", "\u051b"],
+    ["r", "\u0433"],
+    ["s", "\u0455"],
+    ["u", "\u03c5"],
+    ["v", "\u0475\u03bd"],
+    ["w", "\u051d"],
+    ["x", "\u0445\u03c7"],
+    ["y", "\u0443\u03b3\u04af"],
+    ["A", "\u0410\u0391"],
+    ["B", "\u0412\u0392"],
+    ["C", "\u0421\u03f9"],
+    ["E", "\u0415\u0395"],
+    ["H", "\u041d\u0397"],
+    ["I", "\u0406\u0399\u04c0"],
+    ["J", "\u0408\u037f"],
+    ["K", "\u041a\u039a"],
+    ["M", "\u041c\u039c"],
+    ["N", "\u039d"],
+    ["O", "\u041e\u039f"],
+    ["P", "\u0420\u03a1"],
+    ["Q", "\u051a"],
+    ["S", "\u0405"],
+    ["T", "\u0422\u03a4"],
+    ["V", "\u0474"],
+    ["W", "\u051c"],
+    ["X", "\u0425\u03a7"],
+    ["Y", "\u0423\u03a5\u04ae"],
+    ["Z", "\u0396"],
+    ["-", "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"],
+  ])("takes %s for every letter that looks like it", (latin, others) => {
+    for (const other of others) {
+      const issues = issuesOf(draft([task(`n${latin}n`), task(`n${other}n`)]));
+      expect(issues.map(({ code, task: label }) => [code, label])).toEqual([["ConfusableLabel", `n${other}n`]]);
+    }
+  });
+
+  it("is too long as an object, too, and is told where broken JSON begins", () => {
+    const long = issuesOf({ rationale: "x".repeat(2_000_000), tasks: [] });
+    expect(long.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+      "TooLong: The plan has 2000027 characters; at most 2000000 are read.",
+    ]);
+    expect(issuesOf('Look: {"tasks": [},}')[0]?.message).toContain("the one that begins at character 7 ");
+  });
+
+  it("names the first of several look-alikes", () => {
+    const issues = issuesOf(draft([task("api"), task("Api"), task("aPI"), task("API")]));
+    expect(issues.map(({ message }) => message.split(". ")[0])).toEqual(
+      ["Api", "aPI", "API"].map((label, at) => `The label "${label}" of task number ${at + 2} looks like the earlier "api"`),
+    );
+  });
+
   it("names both circles that share a task", () => {
     expect(messagesOf(draft({ a: ["b"], b: ["a", "c"], c: ["b"] }))).toMatch(/a -> b -> a [\s\S]*b -> c -> b /);
   });

@@ -385,4 +385,42 @@ describe("explaining", () => {
       "first in line: a chain of 2 tasks hangs on it, itself included",
     );
   });
+
+  it("says for each status what it waits for, and how often it was tried", () => {
+    const bench = new Bench([{}, {}, {}, {}, { hard: [0, 1, 2, 3] }, { hard: [4] }], { concurrency: 2 });
+    const say = (position: number) => explain(bench.queue, bench.plan, t(position));
+    expect(say(3)).toBe("number 4 in line: a chain of 3 tasks hangs on it, itself included");
+    expect(say(4)).toMatch(/^waits for (".+", ){2}".+" and 1 more$/);
+    bench.start();
+    const why = failure("WorkerTimeout", "slow");
+    bench.queue = retryTask(bench.queue, { task: t(0), wakeAt: 9, failure: why, usd: 0 });
+    expect(say(0)).toBe("attempt 1 failed, waits for its next one: slow");
+    bench.queue = askTask(bench.queue, { task: t(1), failure: why, usd: 0 });
+    expect(say(1)).toBe("waits for an answer: slow");
+    bench.queue = wakeTask(bench.queue, t(0));
+    bench.start();
+    for (const position of [0, 2]) bench.finish(position);
+    expect([say(0), say(2)]).toEqual(["finished after 2 attempts", "finished after 1 attempt"]);
+    bench.queue = answerTask(bench.queue, bench.plan, { task: t(1), at: 10, again: true });
+    bench.start();
+    for (const position of [1, 3]) bench.finish(position);
+    bench.start();
+    expect(say(5)).toMatch(/^waits for "[^"]+"$/);
+    bench.redo(0);
+    expect(say(4)).toMatch(/^what it built on is being done again: waits for "[^"]+"$/);
+  });
+});
+
+describe("losing many tasks at once", () => {
+  it("keeps the order of those that are left", () => {
+    const bench = new Bench(
+      Array.from({ length: 40 }, () => ({})),
+      { concurrency: 1 },
+    );
+    for (let position = 39; position >= 0; position -= 2) {
+      bench.queue = skipTask(bench.queue, bench.plan, { task: t(position), at: 1, failure: failure("Cancelled", "no") });
+    }
+    expect(bench.queue.ready).toEqual(Array.from({ length: 20 }, (_, at) => at * 2));
+    bench.statuses();
+  });
 });
