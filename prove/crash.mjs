@@ -32,12 +32,12 @@ await prove({
   sizes: { cases: { full: 40, quick: 1 }, commanded: { full: 12, quick: 1 } },
   async run({ cases, commanded: interrupted, seed, log }) {
     const alone = await crashSweep({ workers, runs: cases, seed, tasks: [2, 8] });
-    log(`without commands: ${JSON.stringify({ ...alone, violations: alone.violations.length })}`);
+    log(`without commands: ${summary(alone)}`);
     const given = Array.from({ length: interrupted }, (_, at) =>
       commanded({ seed: seed * 1_000 + at, commands: COMMANDS[at % COMMANDS.length] }),
     );
     const told = await crashSweep({ workers, cases: given, result: () => null });
-    log(`with commands: ${JSON.stringify({ ...told, violations: told.violations.length })}`);
+    log(`with commands: ${summary(told)}`);
     const sum = (count) => count(alone) + count(told);
     const faults = [...alone.violations, ...told.violations].map(
       ({ seed: broken, stop, moment, invariant, message, script }) =>
@@ -53,3 +53,7 @@ await prove({
     return { numbers, faults };
   },
 });
+
+function summary({ coverage: _visited, violations, ...counts }) {
+  return JSON.stringify({ ...counts, violations: violations.length });
+}

@@ -85,7 +85,7 @@ function scriptOf(file: string, directory: string): ReturnType<typeof scriptFrom
     (why) => `--script can't be read: ${why}.`,
   );
   const script = attempt(
-    () => JSON.parse(text) as unknown,
+    (): unknown => JSON.parse(text),
     (why) => `--script ${file} is no JSON: ${why}.`,
   );
   return attempt(

@@ -65,7 +65,7 @@ export class CoverageCounter {
   }
 
   get counts(): Coverage {
-    const machines = [...this.#machines].map(([id, { states, transitions }]) => [
+    const machines = [...this.#machines].map(([id, { states, transitions }]): readonly [string, MachineCoverage] => [
       id,
       { states: sorted(states), transitions: sorted(transitions) },
     ]);
@@ -74,7 +74,7 @@ export class CoverageCounter {
       events: sorted(this.#events),
       failures: sorted(this.#failures),
       rows: sorted(this.#rows),
-      machines: Object.fromEntries(machines) as Coverage["machines"],
+      machines: Object.fromEntries(machines),
     };
   }
 }

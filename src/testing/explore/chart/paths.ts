@@ -49,10 +49,17 @@ function* shortestWays(graph: Graph): Generator<Way> {
   for (let state = 0; state < graph.size; state++) yield { state, steps: graph.wayOf(state) };
 }
 
+/** Where a walk stands: the state, the step to it, and the ways on that are left. */
+interface Place {
+  readonly state: number;
+  readonly by: ChartStep | null;
+  readonly ways: ReturnType<Graph["waysFrom"]>;
+}
+
 /** Depth-first, without a recursion that many steps would break. */
 function* simpleWays(graph: Graph): Generator<Way> {
   const visited = new Set([0]);
-  const open = [{ state: 0, by: null as ChartStep | null, ways: graph.waysFrom(0) }];
+  const open: Place[] = [{ state: 0, by: null, ways: graph.waysFrom(0) }];
   yield { state: 0, steps: [] };
   for (let top = open.at(-1); top; top = open.at(-1)) {
     const way = top.ways.next();

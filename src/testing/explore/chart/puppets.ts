@@ -38,7 +38,7 @@ export function withPuppets(machine: OrchestratorMachine, endOf: EndOf): Orchest
     // Without onError: where the effect breaks, the machine does.
     states: {
       waiting: { invoke: { id: "end", src: "ended", input: ({ context }) => context, onDone: "over" } },
-      over: { type: "final", output: ({ event }) => Reflect.get(Object(event.output), "value") as unknown },
+      over: { type: "final", output: ({ event }): unknown => Reflect.get(Object(event.output), "value") },
     },
     output: ({ event }: { event: { output?: unknown } }) => event.output,
   });
