@@ -1,6 +1,7 @@
 // Proves that a crash at any moment changes nothing: runs of fixed seeds are stopped before every append to their
 // journal, after it, and after every effect before its result is stored; taken up again each comes to the result that it
 // would have come to, nothing recorded is done again, and what may not run twice does not (`npm run prove:crash`).
+import { definePlan } from "../dist/index.js";
 import { crashSweep } from "../dist/testing/index.js";
 import { workers } from "./parts/cast.mjs";
 import { prove } from "./harness.mjs";
@@ -26,6 +27,25 @@ const COMMANDS = [
   ],
 ];
 
+/** Commands of the model in tasks one after the other: what may run only once. */
+const daring = (seed) => ({
+  seed,
+  mode: "orchestrate",
+  plan: definePlan(
+    workers,
+    ["one", "two", "three"].map((label, at, all) => ({
+      label,
+      worker: "backend",
+      task: label,
+      dependsOn: all.slice(at - 1, at),
+    })),
+  ).plan,
+  options: { permissions: { allow: ["bash"], ask: [], deny: [] }, hasWorkspace: true },
+  commands: [],
+  world: { script: Object.fromEntries(["t1", "t2", "t3"].map((task) => [`modelTurn ${task}#1/turn/1.0`, { answer: MAKE }])) },
+});
+const MAKE = { calls: [{ tool: "bash", input: { command: "make" } }] };
+
 await prove({
   name: "crash",
   promise: "Crash anywhere, same answer.",
@@ -37,9 +57,11 @@ await prove({
       commanded({ seed: seed * 1_000 + at, commands: COMMANDS[at % COMMANDS.length] }),
     );
     const told = await crashSweep({ workers, cases: given, result: () => null });
-    log(`with commands: ${summary(told)}`);
-    const sum = (count) => count(alone) + count(told);
-    const faults = [...alone.violations, ...told.violations].map(
+    log(`with commands of people: ${summary(told)}`);
+    const once = await crashSweep({ workers, cases: [daring(seed)] });
+    log(`with commands of the model: ${summary(once)}`);
+    const sum = (count) => count(alone) + count(told) + count(once);
+    const faults = [...alone.violations, ...told.violations, ...once.violations].map(
       ({ seed: broken, stop, moment, invariant, message, script }) =>
         `seed ${broken}, stop ${stop} ${moment}: ${invariant}: ${message}\n${script}`,
     );
