@@ -309,8 +309,8 @@ export class Runtime implements EffectHost {
   }
 
   #recover(): void {
-    const { status } = this.#tree;
-    if (status !== "active" && status !== "done") return;
+    // Where the tree is at its end already, its end has stopped what was open.
+    if (this.#tree.status !== "active") return;
     this.#mustRecover = false;
     for (const entry of this.#ledger.open()) this.#closer.resolve(entry);
   }

@@ -1,6 +1,7 @@
-import { createActor, type InspectionEvent } from "xstate";
+import { createActor, type InspectionEvent, setup } from "xstate";
 import { describe, expect, it } from "vitest";
-import { memoryHost, memoryJournal } from "quatrain/host";
+import { type CrashPoint, memoryHost, memoryJournal } from "quatrain/host";
+import { simulatedHost } from "quatrain/testing";
 import { cutOff, deferred, type Input, kinds, oneEffect, resumed, turn, work } from "./helpers.ts";
 
 describe("resume", () => {
@@ -47,6 +48,28 @@ describe("resume", () => {
     const journal = await cutOff();
     await resumed(journal);
     expect(journal.read().flatMap(({ kind, body }) => (kind === "intent" ? [body] : []))).toEqual([null, { lost: 1 }]);
+  });
+
+  it("closes what was in flight where the machine had come to its end before the crash", async () => {
+    const journal = memoryJournal();
+    const leaving = setup({ actors: { work: work(() => 1) } }).createMachine({
+      initial: "busy",
+      states: {
+        busy: { invoke: { id: "work", src: "work", input: { key: "k" } }, on: { leave: "over" } },
+        over: { type: "final" },
+      },
+    });
+    const play = async (crash: (point: CrashPoint) => boolean) => {
+      const host = simulatedHost({ journal, latency: () => 1_000, crash });
+      createActor(leaving, host.attach()).start();
+      host.send({ type: "leave" }, { id: "c", at: host.clock.now() + 100 });
+      return await host.run();
+    };
+    const isCommand = ({ when, rows }: CrashPoint): boolean => when === "after" && rows.some(({ kind }) => kind === "command");
+    expect(await play(isCommand)).toEqual({ kind: "crashed" });
+    expect(kinds(journal.read())).toEqual(["head", "intent", "command"]);
+    expect(await play(() => false)).toEqual({ kind: "done" });
+    expect(kinds(journal.read())).toEqual(["head", "intent", "command", "cancelled"]);
   });
 
   it("goes by the class that an input has, where the class is a function of it", async () => {
