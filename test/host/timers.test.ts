@@ -40,6 +40,14 @@ it("timers fire in order of time, then of age, and cancelled ones never", () => 
   );
 });
 
+it("stand in line in the order in which they come, without those that never will", () => {
+  const timers = new Timers();
+  const [late, never, soon, gone] = [20, Number.POSITIVE_INFINITY, 10, 5].map((dueAt) => timers.add(dueAt, () => undefined));
+  if (gone) timers.cancel(gone);
+  expect(timers.inLine()).toEqual([soon, late]);
+  expect(timers.size).toBe([late, never, soon].length);
+});
+
 it("long watchdogs that were cancelled cost no memory", () => {
   const timers = new Timers();
   for (let turn = 0; turn < 10_000; turn++) timers.cancel(timers.add(1_000_000 + turn, () => undefined));

@@ -29,6 +29,17 @@ describe("the next attempt", () => {
     expect(run.workers).toEqual(["worker:t1#2"]);
   });
 
+  it("tells which entry of its row it is, and the last word in the end", () => {
+    const run = new RunByHand({ plan: one });
+    run.hands.fail("t1#1", "WorkspaceFailed");
+    run.hands.wake();
+    run.hands.fail("t1#2", "WorkspaceFailed");
+    expect(run.all("policy.applied").map(({ to, code, entry }) => `${to} ${code} ${entry}`)).toEqual([
+      "t1#1 WorkspaceFailed attempt[0] renew",
+      "t1#2 WorkspaceFailed then fail",
+    ]);
+  });
+
   it("comes also when its timer breaks", () => {
     const run = new RunByHand({ plan: one });
     run.hands.fail("t1#1", "WorkspaceFailed");
