@@ -131,7 +131,8 @@ class Walk {
     const { stage, invariants } = this.#options;
     const { machine, ports } = stage;
     const input = stage.inputOf(this.#case);
-    return new Life({ machine, input, journal: this.#journal, invariants, isLate: (attempt) => ports.isLate(attempt) });
+    const about = { machine, input, versions: stage.versionsOf(input), journal: this.#journal, invariants };
+    return new Life({ ...about, isLate: (attempt) => ports.isLate(attempt) });
   }
 
   get #case(): SimulatedCase {
