@@ -34,8 +34,7 @@ export function* exportRun({ file, run }: { readonly file: string; readonly run:
   const database = openExisting(file);
   try {
     const count = database ? yield* linesOf(run, new RowTable(database, run).readChecked(), () => endOf(database, run)) : 0;
-    if (count === 0)
-      throw new HostError("UnknownRun", `${file} holds no run "${run}". See listRuns({ file }) for those it has.`);
+    if (count === 0) throw new HostError("UnknownRun", `${file} holds no run "${run}". See listRuns({ file }) for those it has.`);
   } catch (error) {
     throw hostErrorOf(file, error);
   } finally {
@@ -59,7 +58,11 @@ export interface ExportRowsOptions {
  */
 export function* exportRows({ rows, run, ended }: ExportRowsOptions): Generator<string> {
   let at = 0;
-  const count = yield* linesOf(run, checked(rows, run, (row) => (at = row.at)), () => (ended ? { kind: ended, at } : null));
+  const count = yield* linesOf(
+    run,
+    checked(rows, run, (row) => (at = row.at)),
+    () => (ended ? { kind: ended, at } : null),
+  );
   if (count === 0) throw new HostError("UnknownRun", `Run "${run}" has no rows, so it can't be exported.`);
 }
 
