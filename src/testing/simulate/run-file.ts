@@ -1,6 +1,6 @@
 // A simulated run as the file that `quatrain export` writes: whoever reads exports can open it.
-import { digestOf } from "../../core/json.ts";
-import type { HeadBody, Row } from "../../host/journal.ts";
+import { digestOf, isPlainObject } from "../../core/json.ts";
+import type { Row } from "../../host/journal.ts";
 import { exportRows } from "../../host/transfer.ts";
 import type { SimulatedRun } from "./stage.ts";
 
@@ -18,9 +18,9 @@ export function runFileOf(run: Pick<SimulatedRun, "rows" | "lines" | "end">, id 
 /** The rows of a run of another name: it stands in what the run was begun with, and nothing depends on it. */
 function named(rows: readonly Row[], runId: string): readonly Row[] {
   return rows.map((row) => {
-    if (row.kind !== "head") return row;
-    const body = row.body as HeadBody;
-    return { ...row, body: { ...body, input: { ...(body.input as object), runId } } };
+    const { kind, body } = row;
+    if (kind !== "head" || !isPlainObject(body) || !isPlainObject(body["input"])) return row;
+    return { ...row, body: { ...body, input: { ...body["input"], runId } } };
   });
 }
 
