@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { assign, setup } from "xstate";
 import { BUILT_IN, defineWorker, peekRun } from "quatrain";
 import { effect } from "quatrain/host";
+import { createOrchestrator } from "quatrain/machines";
+import type { MachineOptions } from "quatrain/machines";
 import { atEnd, crashSweep, exploreHost, playCase, replayTree, runFileOf, simulateRuns } from "quatrain/testing";
 import type { CrashViolation, SimulatedCase, SimulatedRun } from "quatrain/testing";
 import { planOf } from "../support/plans.ts";
@@ -144,6 +146,17 @@ describe("a witness that was replayed", () => {
     expect(await listed(stricter)).toMatch(/^w-\w+: ended\. More can't be shown here: .* another policy/);
     for (const { context } of [await peekRun(theirs, { store, workers: [writer] }), await peekRun(stricter, { store, policy })])
       expect(context.queue?.tasks[0]).toMatchObject({ status: "finished" });
+  });
+
+  it("of another orchestrator is shown as far as it goes here, and nothing is added to it", async () => {
+    const lazy = (options: MachineOptions) => createOrchestrator(options).provide({ actions: { dispatch: () => undefined } });
+    const cancelled = { ...caseOf(docs), commands: [{ afterMs: 10, event: { type: "run.cancel" } }] };
+    const run = await playCase({ workers: BUILT_IN, machine: lazy }, cancelled);
+    expect(run.output?.outcome).toBe("cancelled");
+    const id = await imported(run);
+    const { code, stdout } = await ended(["show", id, "--json"], { directory });
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { type: "run", state: "ended", rows: run.rows.length }]);
+    expect((await ended(["export", id], { directory })).stdout).toBe(runFileOf(run));
   });
 
   it("that is not over can be taken up", async () => {

@@ -1,9 +1,6 @@
 // `quatrain show`: a run as it stands, or as it stood at any row of its journal; nobody is disturbed and nothing is performed.
-import { NEVER } from "rxjs";
 import { messageOf, QuatrainError } from "../../core/errors.ts";
-import { openRun } from "../../run/open-run.ts";
-import { peekRun } from "../../run/peek.ts";
-import type { Run } from "../../run/run.ts";
+import { peekResult, peekRun } from "../../run/peek.ts";
 import type { RunSummary } from "../../run/records.ts";
 import type { Io } from "../io.ts";
 import { exitCodeOf } from "../exit-code.ts";
@@ -47,17 +44,19 @@ export async function showCommand(id: string, flags: ShowFlags, io: Io): Promise
 }
 
 async function endedLines(summary: RunSummary, place: Place, asJson: boolean): Promise<readonly string[]> {
-  let run: Run;
+  let ended: Awaited<ReturnType<typeof peekResult>>;
   try {
-    run = await openRun(summary.id, { store: place.store, model: { turn: () => NEVER } });
+    ended = await peekResult(summary.id, { store: place.store });
   } catch (error) {
     return listLines(summary, asJson, error);
   }
-  const result = await run.result;
+  const { result, peeked } = ended;
+  // A run of another orchestrator, which would go on here.
+  if (!result) return stateLines(summary, { place, asJson, at: undefined });
   const resultFolder = resultFolderOf(summary.id, place);
   const extras = { resultFolder, applied: null, notApplied: null, resume: null };
   if (asJson) return [JSON.stringify(resultLine(result, { ...extras, exitCode: exitCodeOf(result) }))];
-  const { usd: budgetUsd } = run.snapshot.context.options.budget;
+  const { usd: budgetUsd } = peeked.context.options.budget;
   const { parent } = summary;
   return [
     safe(summary.request, 400),
