@@ -150,7 +150,7 @@ describe("a witness that was replayed", () => {
 
   it("of another orchestrator is shown as far as it goes here, and nothing is added to it", async () => {
     const lazy = (options: MachineOptions) => createOrchestrator(options).provide({ actions: { dispatch: () => undefined } });
-    const cancelled = { ...caseOf(docs), commands: [{ afterMs: 10, event: { type: "run.cancel" } }] };
+    const cancelled: SimulatedCase = { ...caseOf(docs), commands: [{ afterMs: 10, event: { type: "run.cancel" } }] };
     const run = await playCase({ workers: BUILT_IN, machine: lazy }, cancelled);
     expect(run.output?.outcome).toBe("cancelled");
     const id = await imported(run);

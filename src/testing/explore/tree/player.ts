@@ -255,7 +255,7 @@ class Walk {
 
 const isMiddle = (step: TreeStep | undefined): boolean => step !== undefined && "crash" in step && step.crash === "middle";
 
-const rowsOf = (lines: readonly string[]): readonly Row[] => lines.map((line) => JSON.parse(line) as Row);
+const rowsOf = (lines: readonly string[]): readonly Row[] => memoryJournal(lines).read();
 
 /** Where two texts part. */
 function firstDifference(before: string, after: string): string {
