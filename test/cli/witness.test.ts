@@ -75,6 +75,9 @@ describe("a witness that was replayed", () => {
     const id = await imported(await playCase(options, violation?.case as SimulatedCase));
     const shown = await ended(["show", id, "--json"], { directory });
     expect(JSON.parse(shown.stdout)).toMatchObject({ tasks: [{ attempts: 2 }] });
+    const armed = await imported(await playCase(options, { ...caseOf(docs), options: { hasWorkspace: true } }));
+    const open = await ended(["show", armed, "--json"], { directory });
+    expect([open.code, JSON.parse(open.stdout)]).toMatchObject([0, { outcome: "complete" }]);
   });
 
   it("of a crash sweep is the run that was killed at that moment and taken up again", async () => {
