@@ -1,6 +1,7 @@
 // All effects of a run, bound to the world they act on.
 import { sleepUntil } from "../host/effect.ts";
 import type { ToolDeclaration } from "../protocol/turn.ts";
+import { declarationsOf } from "../tools/toolbox.ts";
 import type { RunActors } from "./contract.ts";
 import { modelTurn } from "./model-turn.ts";
 import type { ModelTurnPorts } from "./model-turn.ts";
@@ -15,7 +16,7 @@ export type World = ModelTurnPorts & PerformPorts & StepPorts;
 /** The effects and tool declarations that `createOrchestrator` takes as `ports`. */
 export function createPorts(world: World): { readonly actors: RunActors; readonly tools: readonly ToolDeclaration[] } {
   const { toolbox } = world;
-  const tools = toolbox.specs(toolbox.names).map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
+  const tools = declarationsOf(toolbox);
   return {
     actors: {
       modelTurn: modelTurn(world),

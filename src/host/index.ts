@@ -13,7 +13,7 @@ export {
   sqliteHost,
   type SqliteHostOptions,
 } from "./sqlite.ts";
-export { exportRun, importRun } from "./transfer.ts";
+export { exportRows, type ExportRowsOptions, exportRun, importRun } from "./transfer.ts";
 export { replayHost, type ReplayHostOptions } from "./replay-host.ts";
 export { simulatedHost, type SimulatedEnd, type SimulatedHost, type SimulatedHostOptions } from "./simulated.ts";
 export type { CrashPoint } from "./crash.ts";

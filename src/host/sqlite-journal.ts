@@ -70,9 +70,11 @@ export class SqliteJournal implements Journal {
     return Number(this.#guarded(() => this.#parts.database.prepare("PRAGMA data_version").get())?.["data_version"]);
   }
 
+  /** What is done stays done, since when it was: it may be opened again to be looked at. */
   end(kind: "done" | "error", at: number): void {
     const { database, run } = this.#parts;
-    this.#guarded(() => database.prepare("UPDATE host_runs SET ended = ?, ended_at = ? WHERE run = ?").run(kind, at, run));
+    const note = "UPDATE host_runs SET ended = ?, ended_at = ? WHERE run = ? AND ended IS NOT 'done'";
+    this.#guarded(() => database.prepare(note).run(kind, at, run));
   }
 
   /** Gives the lease back as well as the store still can; a store that has failed is only let go. */

@@ -33,24 +33,69 @@ interface Foot {
 export function* exportRun({ file, run }: { readonly file: string; readonly run: string }): Generator<string> {
   const database = openExisting(file);
   try {
-    let last = "";
-    let count = 0;
-    if (database) {
-      for (const { row, checksum } of new RowTable(database, run).readChecked()) {
-        if (count === 0) yield JSON.stringify(headOf(run, row));
-        yield rowLine(row, checksum);
-        last = checksum;
-        count++;
-      }
-    }
-    if (!database || count === 0)
-      throw new HostError("UnknownRun", `${file} holds no run "${run}". See listRuns({ file }) for those it has.`);
-    yield JSON.stringify(footOf(last, count, endOf(database, run)));
+    const count = database ? yield* linesOf(run, new RowTable(database, run).readChecked(), () => endOf(database, run)) : 0;
+    if (count === 0) throw new HostError("UnknownRun", `${file} holds no run "${run}". See listRuns({ file }) for those it has.`);
   } catch (error) {
     throw hostErrorOf(file, error);
   } finally {
     database?.close();
   }
+}
+
+/** What `exportRows` makes a run of. */
+export interface ExportRowsOptions {
+  /** Rows 1 to n, without gaps, such as a memory journal holds. */
+  readonly rows: Iterable<Row>;
+  /** Its id. */
+  readonly run: string;
+  /** How its machine ended: well, or by an error. @default it has not ended, and can be taken up */
+  readonly ended?: "done" | "error" | undefined;
+}
+
+/**
+ * The same lines for rows that stand in no file, so that a simulated run can be imported, too. While it is iterated, it
+ * throws HostError `UnknownRun` when there is no row, `StoreCorrupt` when the rows do not begin with a head or have gaps.
+ */
+export function* exportRows({ rows, run, ended }: ExportRowsOptions): Generator<string> {
+  let at = 0;
+  const count = yield* linesOf(
+    run,
+    checked(rows, run, (row) => (at = row.at)),
+    () => (ended ? { kind: ended, at } : null),
+  );
+  if (count === 0) throw new HostError("UnknownRun", `Run "${run}" has no rows, so it can't be exported.`);
+}
+
+/** Rows with their checksums, as a store would keep them. */
+function* checked(rows: Iterable<Row>, run: string, seen: (row: Row) => void): Generator<CheckedRow> {
+  let last = run;
+  let seq = 0;
+  for (const row of rows) {
+    if (row.seq !== ++seq || (row.kind === "head") !== (seq === 1))
+      throw new HostError("StoreCorrupt", `Row ${seq} of run "${run}" is missing. Give all its rows, from the head on.`);
+    last = chained(last, row).checksum;
+    seen(row);
+    yield { row, checksum: last };
+  }
+}
+
+interface CheckedRow {
+  readonly row: Row;
+  readonly checksum: string;
+}
+
+/** All lines of a run, and how many rows there are: with none there is no line. */
+function* linesOf(run: string, rows: Iterable<CheckedRow>, end: () => Foot["ended"]): Generator<string, number> {
+  let last = "";
+  let count = 0;
+  for (const { row, checksum } of rows) {
+    if (count === 0) yield JSON.stringify(headOf(run, row));
+    yield rowLine(row, checksum);
+    last = checksum;
+    count++;
+  }
+  if (count > 0) yield JSON.stringify(footOf(last, count, end()));
+  return count;
 }
 
 /**

@@ -11,6 +11,7 @@ import type { SimulatedEffect } from "../host/pool.ts";
 import { replayHost } from "../host/replay-host.ts";
 import type { OrchestratorMachine } from "../machines/orchestrator.ts";
 import type { RunContext } from "../machines/run-state.ts";
+import { foldLedger } from "../model/ledger-fold.ts";
 import type { NumberedEvent } from "../protocol/run-event.ts";
 import type { BuiltIn } from "../workers/built-in.ts";
 import type { Worker } from "../workers/define-worker.ts";
@@ -19,6 +20,8 @@ import type { SharedOptions } from "./options.ts";
 import { storeError } from "./orchestrate.ts";
 import { checkBinding, recordOf, salvagedRows, workersOf } from "./records.ts";
 import type { RunRecord, StoreOptions } from "./records.ts";
+import { resultOf } from "./result.ts";
+import type { RunResult } from "./result.ts";
 import { createWorld } from "./world.ts";
 import type { World } from "./world.ts";
 
@@ -54,6 +57,28 @@ export async function peekRun<const W extends readonly Worker[] = BuiltIn>(
   id: string,
   options: PeekOptions<W> = {},
 ): Promise<Peeked> {
+  return (await look(id, options)).peeked;
+}
+
+/**
+ * The same with the result of a run that has ended at that moment; null where it goes on, as does a run that another
+ * orchestrator brought to its end. Rejects as `peekRun`.
+ */
+export async function peekResult(
+  id: string,
+  options: PeekOptions<readonly Worker[]> = {},
+): Promise<{ readonly peeked: Peeked; readonly result: RunResult | null }> {
+  const { peeked, world } = await look(id, options);
+  const { snapshot, events, context } = peeked;
+  if (snapshot.status !== "done") return { peeked, result: null };
+  const book = { read: () => foldLedger(events, { models: context.models }) };
+  return { peeked, result: await resultOf({ id, actor: { getSnapshot: () => snapshot }, world, book }, { kind: "done" }, null) };
+}
+
+async function look(
+  id: string,
+  options: PeekOptions<readonly Worker[]>,
+): Promise<{ readonly peeked: Peeked; readonly world: World }> {
   const record = recordOf(id, options);
   const world = quietWorld(record, options);
   checkBinding(record, world.versions);
@@ -61,7 +86,7 @@ export async function peekRun<const W extends readonly Worker[] = BuiltIn>(
   if (salvaged.error && options.at === undefined) throw storeError(salvaged.error);
   const { peeked, fault } = await replay(upTo(salvaged, options.at, id), world, world.versions);
   if (!peeked) throw storeError(fault);
-  return { ...peeked, rows: salvaged.rows.length };
+  return { peeked: { ...peeked, rows: salvaged.rows.length }, world };
 }
 
 /** The good rows up to one of them. Throws QuatrainError "BadOption" for a row that is not there, "StoreCorrupt" for a damaged one. */

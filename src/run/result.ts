@@ -46,9 +46,9 @@ export interface RunResult<W extends readonly Worker[] = readonly Worker[]> exte
 /** What a result is read from. */
 export interface ResultSources {
   readonly id: string;
-  readonly actor: Actor<OrchestratorMachine>;
-  readonly world: World;
-  readonly book: LedgerBook;
+  readonly actor: Pick<Actor<OrchestratorMachine>, "getSnapshot">;
+  readonly world: Pick<World, "artifacts">;
+  readonly book: Pick<LedgerBook, "read">;
 }
 
 /** The result of a run that came to this end; `suspended` is why it stands still. Never rejects. */
@@ -88,7 +88,11 @@ function failureOf(error: unknown): Failure {
 }
 
 /** Typed outputs that were cut for the machine are read from their artifacts; text stays cut (`run.output` has the whole). */
-function wholeTasks(tasks: readonly TaskResult[], context: RunContext, { artifacts }: World): Promise<readonly TaskResult[]> {
+function wholeTasks(
+  tasks: readonly TaskResult[],
+  context: RunContext,
+  { artifacts }: Pick<World, "artifacts">,
+): Promise<readonly TaskResult[]> {
   const typed = new Set(context.workers.filter(({ outputSchema }) => outputSchema !== null).map(({ name }) => name));
   return Promise.all(
     tasks.map(async (task) => {

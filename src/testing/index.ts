@@ -12,6 +12,8 @@ export { simulateRuns } from "./simulate/simulate-runs.ts";
 export type { RandomRunOptions, SimulateRunsOptions, SimulationReport, Violation } from "./simulate/simulate-runs.ts";
 export { crashSweep } from "./simulate/crash-sweep.ts";
 export type { CrashReport, CrashSweepOptions, CrashViolation } from "./simulate/crash-sweep.ts";
+export { playCase } from "./simulate/play-case.ts";
+export { runFileOf } from "./simulate/run-file.ts";
 export { invariants } from "./simulate/invariants.ts";
 export { always, atEnd, throughout } from "./simulate/invariant.ts";
 export type { Breach, Broken, Invariant, RunWatch, StepCheck } from "./simulate/invariant.ts";

@@ -3,6 +3,7 @@ import { QuatrainError, messageOf } from "../core/errors.ts";
 import { nearest } from "../core/text.ts";
 import { capText, defaultOutputCap } from "../process/output.ts";
 import type { PermissionRules } from "../protocol/command.ts";
+import type { ToolDeclaration } from "../protocol/turn.ts";
 import { bashTool } from "./bash.ts";
 import type { BashOptions } from "./bash.ts";
 import { errorResult } from "./define-tool.ts";
@@ -52,6 +53,10 @@ export function createToolbox(options: ToolboxOptions = {}): Toolbox {
     },
   };
 }
+
+/** All tools of a toolbox, as models are told of them. */
+export const declarationsOf = (toolbox: Toolbox): readonly ToolDeclaration[] =>
+  toolbox.specs(toolbox.names).map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
 
 /** Room for the lines around an output that is itself at the cap: marks, exit code. */
 const frameBytes = 1024;

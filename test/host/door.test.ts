@@ -7,6 +7,7 @@ it("the door has what it says, and nothing by accident", () => {
     "HostError",
     "JOURNAL_FORMAT",
     "effect",
+    "exportRows",
     "exportRun",
     "importRun",
     "listRuns",

@@ -103,6 +103,19 @@ describe("the SQLite host", () => {
     expect(await third.settled()).toEqual({ kind: "done" });
   });
 
+  it("knows when a run was done, however often it is opened later", async () => {
+    const play = async () => {
+      const host = open();
+      createActor(oneEffect(work(() => 1)), host.attach()).start();
+      expect(await host.settled()).toEqual({ kind: "done" });
+      await host.close();
+    };
+    await play();
+    edit("UPDATE host_runs SET ended_at = 7");
+    await play();
+    expect(listRuns({ file })).toMatchObject([{ ended: { kind: "done", at: 7 } }]);
+  });
+
   it("knows nothing of files and runs that are not there", () => {
     expect(listRuns({ file: join(folder, "none") })).toEqual([]);
     expect(() => openInbox({ file, run: "r1" })).toThrow(expect.objectContaining({ code: "UnknownRun" }));

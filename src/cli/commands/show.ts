@@ -1,8 +1,6 @@
 // `quatrain show`: a run as it stands, or as it stood at any row of its journal; nobody is disturbed and nothing is performed.
-import { NEVER } from "rxjs";
 import { messageOf, QuatrainError } from "../../core/errors.ts";
-import { openRun } from "../../run/open-run.ts";
-import { peekRun } from "../../run/peek.ts";
+import { peekResult, peekRun } from "../../run/peek.ts";
 import type { RunSummary } from "../../run/records.ts";
 import type { Io } from "../io.ts";
 import { exitCodeOf } from "../exit-code.ts";
@@ -46,12 +44,19 @@ export async function showCommand(id: string, flags: ShowFlags, io: Io): Promise
 }
 
 async function endedLines(summary: RunSummary, place: Place, asJson: boolean): Promise<readonly string[]> {
-  const run = await openRun(summary.id, { store: place.store, model: { turn: () => NEVER } });
-  const result = await run.result;
+  let ended: Awaited<ReturnType<typeof peekResult>>;
+  try {
+    ended = await peekResult(summary.id, { store: place.store });
+  } catch (error) {
+    return listLines(summary, asJson, error);
+  }
+  const { result, peeked } = ended;
+  // A run of another orchestrator, which would go on here.
+  if (!result) return stateLines(summary, { place, asJson, at: undefined });
   const resultFolder = resultFolderOf(summary.id, place);
   const extras = { resultFolder, applied: null, notApplied: null, resume: null };
   if (asJson) return [JSON.stringify(resultLine(result, { ...extras, exitCode: exitCodeOf(result) }))];
-  const { usd: budgetUsd } = run.snapshot.context.options.budget;
+  const { usd: budgetUsd } = peeked.context.options.budget;
   const { parent } = summary;
   return [
     safe(summary.request, 400),
@@ -81,9 +86,7 @@ async function stateLines(summary: RunSummary, { place, asJson, at }: StateOptio
   try {
     view = viewOf(await peekRun(summary.id, { store: place.store, ...row }));
   } catch (error) {
-    // Workers of one's own, another version: the list still knows the run.
-    if (asJson || at !== undefined || !QuatrainError.is(error)) throw error;
-    return [safe(summary.request, 400), `${summary.id}: ${state}. More can't be shown here: ${inFlags(messageOf(error))}`];
+    return listLines(summary, asJson || at !== undefined, error);
   }
   const resume = state === "open" ? resumeCommand(summary.id, place) : null;
   if (asJson) return [JSON.stringify({ type: "run", state, createdAt, workspace, resume, ...view })];
@@ -94,6 +97,12 @@ async function stateLines(summary: RunSummary, { place, asJson, at }: StateOptio
         ? `Take it up (unless a process is working on it): ${resume}`
         : `Go on from it: ${forkCommandText(summary.id, place)}`;
   return [...viewLines(view), "", goOn];
+}
+
+/** Workers of one's own, another version: the list still knows the run. Throws what is asked for exactly. */
+function listLines({ id, request, state }: RunSummary, isExact: boolean, error: unknown): readonly string[] {
+  if (isExact || !QuatrainError.is(error)) throw error;
+  return [safe(request, 400), `${id}: ${state}. More can't be shown here: ${inFlags(messageOf(error))}`];
 }
 
 const rowOf = (at: string | undefined): { readonly at?: number } =>

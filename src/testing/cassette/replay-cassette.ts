@@ -18,7 +18,6 @@ import type { RunInput } from "../../machines/run-state.ts";
 import type { ModelOptions } from "../../model/models.ts";
 import { resolveModels } from "../../model/models.ts";
 import type { PriceTable } from "../../model/price-table.ts";
-import type { ToolDeclaration } from "../../protocol/turn.ts";
 import { endOf } from "../../run/cassette.ts";
 import type { Cassette, CassetteEnd } from "../../run/cassette.ts";
 import { cleaner } from "../../run/cassette-clean.ts";
@@ -26,7 +25,7 @@ import { cassetteOf, DELIVERED, ownVersion } from "../../run/cassette-record.ts"
 import { parseCassette } from "../../run/cassette-text.ts";
 import { checkWorkers, workersNamed } from "../../run/options.ts";
 import { versionsOf } from "../../run/world.ts";
-import { createToolbox } from "../../tools/toolbox.ts";
+import { createToolbox, declarationsOf } from "../../tools/toolbox.ts";
 import type { Tool } from "../../tools/port.ts";
 import type { Worker } from "../../workers/define-worker.ts";
 import { endDrifts, inputDrifts, orderDrift, unusedDrift } from "./compare.ts";
@@ -167,10 +166,7 @@ function setupOf({ head }: Cassette, { workers, tools = [], policy = head.policy
 function machineOf(cassette: Cassette, options: ReplayOptions): OrchestratorMachine {
   const { tools: extra = [], machine = createOrchestrator } = options;
   const { permissions } = cassette.head.input.options;
-  const toolbox = createToolbox({ extra, permissions });
-  const tools = toolbox
-    .specs(toolbox.names)
-    .map(({ name, description, inputSchema }): ToolDeclaration => ({ name, description, inputSchema }));
+  const tools = declarationsOf(createToolbox({ extra, permissions }));
   return machine({ ...setupOf(cassette, options), ports: { actors: inertActors(), tools } });
 }
 

@@ -10,6 +10,7 @@ import { memoryJournal } from "../../host/memory-journal.ts";
 import type { RunOutput } from "../../machines/run-events.ts";
 import type { Performed } from "../simulated-ports.ts";
 import type { SimulatedCase } from "./case.ts";
+import { FirstLife } from "./first-life.ts";
 import { Auditor } from "./invariant.ts";
 import type { Broken, Invariant } from "./invariant.ts";
 import { invariants as shipped } from "./invariants.ts";
@@ -34,7 +35,7 @@ export interface CrashSweepOptions extends RandomRunOptions {
 
 /** A promise that a crash broke. */
 export interface CrashViolation extends Violation {
-  /** Where the run was stopped, counted over all moments of the run, and in words. */
+  /** Where the run was stopped, counted over all moments of the run, and in words: `playCase(options, case, stop)`. */
   readonly stop: number;
   readonly moment: string;
 }
@@ -76,8 +77,6 @@ function resultOf({ outcome, answer, failure, files, tasks }: RunOutput): unknow
   const ends = tasks.map(({ id, status, output, files: changed }) => ({ id, status, output, files: changed }));
   return { outcome, answer, failure: failure?.code ?? null, files, tasks: ends };
 }
-
-type MomentKind = keyof CrashReport["moments"];
 
 interface Rules {
   readonly result: (output: RunOutput) => unknown;
@@ -131,7 +130,7 @@ class Sweep {
   /** False: the run ended before there was such a moment. */
   async #stopAt(played: SimulatedCase, stop: number, expected: string): Promise<boolean> {
     const journal = memoryJournal();
-    const life = new Life(stop);
+    const life = new FirstLife(stop);
     const { crash, performing } = life;
     const first = await this.#stage.play(played, { journal, crash, performing });
     if (first.end.kind !== "crashed") return false;
@@ -163,40 +162,6 @@ class Sweep {
     if (this.#violations.some((known) => known.invariant === invariant && known.case === run.case)) return;
     const script = `stopped ${moment}, and taken up again\n${scriptOf(run)}`;
     this.#violations.push({ seed: run.case.seed, invariant, message, script, case: run.case, stop, moment });
-  }
-}
-
-/** The first life of a run, until its nth moment. */
-class Life {
-  readonly #stop: number;
-  readonly performed: Performed[] = [];
-  moment = "";
-  kind: MomentKind = "beforeCommit";
-  #moments = 0;
-  #isDead = false;
-
-  constructor(stop: number) {
-    this.#stop = stop;
-  }
-
-  readonly crash = ({ when, append, rows }: { when: "before" | "after"; append: number; rows: readonly Row[] }): boolean => {
-    const what = rows.map(({ kind, id = "" }) => `${kind} ${id}`.trim()).join(", ");
-    this.#pass(when === "before" ? "beforeCommit" : "afterCommit", `${when} append ${append} (${what})`);
-    return this.#isDead;
-  };
-
-  /** An effect was performed. What a dead process would perform after that is not done. */
-  readonly performing = (performed: Performed): void => {
-    if (this.#isDead) return;
-    this.performed.push(performed);
-    this.#pass("beforeResult", `after the effect ${performed.key}, before its result`);
-  };
-
-  #pass(kind: MomentKind, moment: string): void {
-    if (this.#isDead || this.#moments++ !== this.#stop) return;
-    this.#isDead = true;
-    this.kind = kind;
-    this.moment = moment;
   }
 }
 

@@ -61,7 +61,7 @@ export interface Violation {
   readonly message: string;
   /** The smallest failing run in words. */
   readonly script: string;
-  /** The smallest failing run as data: `simulateRuns({ …, cases: [case] })` plays it again. */
+  /** The smallest failing run as data: `playCase(options, case)` plays it again, `simulateRuns({ …, cases: [case] })` judges it again. */
   readonly case: SimulatedCase;
 }
 

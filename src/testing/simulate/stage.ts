@@ -22,6 +22,7 @@ import type { RunEvent } from "../../protocol/run-event.ts";
 import { NO_SPEND } from "../../protocol/spend.ts";
 import type { Report, WorkerOutcome } from "../../protocol/work.ts";
 import type { ModelOptions } from "../../model/models.ts";
+import { versionsOf } from "../../run/world.ts";
 import type { Worker } from "../../workers/define-worker.ts";
 import type { Performed } from "../simulated-ports.ts";
 import { baseInput, START } from "./base-input.ts";
@@ -122,13 +123,21 @@ export class Stage {
     return { ...this.#base, mode, plan, seed, options: { ...this.#base.options, ...options } };
   }
 
+  /** What the journals of its runs are bound to, as those of real runs are: whoever has the same may open them. */
+  versionsOf(input: RunInput): Readonly<Record<string, string>> {
+    const { workers, policy } = this.#options;
+    return versionsOf({ workers, ...(policy && { policy }), maxTasks: input.options.maxTasks });
+  }
+
   /** Plays to the end, a crash, or a stall that no person could mend. Not twice at once. */
   async play(played: SimulatedCase, how: PlayOptions = {}): Promise<SimulatedRun> {
     const { journal = memoryJournal(), listener, crash, performing = () => undefined, inspect } = how;
     this.#setWorld(played, performing);
     const latency = (effect: SimulatedEffect, random: () => number) => this.#latencyOf(effect, random, actor.getSnapshot());
     const host = simulatedHost({ seed: played.seed, journal, startAt: START, latency, ...(crash && { crash }) });
-    const actor = createActor(this.machine, host.attach({ input: this.inputOf(played), ...(inspect && { inspect }) }));
+    const input = this.inputOf(played);
+    const versions = this.versionsOf(input);
+    const actor = createActor(this.machine, host.attach({ input, versions, ...(inspect && { inspect }) }));
     const events: RunEvent[] = [];
     const prompted = promptly(played.prompts ?? [], (command, id) => host.send(command, { id }));
     actor.on("*", (event) => {

@@ -9,6 +9,7 @@ import type { FailureCode } from "../../core/failure.ts";
 import type { Json } from "../../core/json.ts";
 import type { TurnRequest } from "../../protocol/turn.ts";
 import type { ChangedFile, Conflict } from "../../protocol/work.ts";
+import { createToolbox, declarationsOf } from "../../tools/toolbox.ts";
 import { scriptedOutcome } from "../scripted-model.ts";
 import type { ScriptedAnswer } from "../scripted-model.ts";
 import { simulatedPorts } from "../simulated-ports.ts";
@@ -80,6 +81,7 @@ export class WorldPorts {
   /** `outputs`: schemas of what function workers return, by worker; null for text. */
   constructor(outputs: Readonly<Record<string, Json>>) {
     this.ports = simulatedPorts({
+      tools: declarationsOf(createToolbox()),
       model: ({ key, request }) => {
         const sent = askedKey(key);
         const act = this.#ask({ effect: "modelTurn", key: sent, request });

@@ -3,8 +3,6 @@
 import { describe, expect, it } from "vitest";
 import type { HeadBody, Row } from "../../../src/host/journal.ts";
 import { memoryJournal } from "../../../src/host/memory-journal.ts";
-import { createOrchestrator } from "../../../src/machines/create-orchestrator.ts";
-import type { MachineOptions } from "../../../src/machines/create-orchestrator.ts";
 import type { RunInput } from "../../../src/machines/run-state.ts";
 import type { Cassette } from "../../../src/run/cassette.ts";
 import { cleaner } from "../../../src/run/cassette-clean.ts";
@@ -12,23 +10,19 @@ import { cassetteOf } from "../../../src/run/cassette-record.ts";
 import { cassetteText, parseCassette } from "../../../src/run/cassette-text.ts";
 import { driftText } from "../../../src/testing/cassette/drift.ts";
 import { replayCassette, updateCassette } from "../../../src/testing/cassette/replay-cassette.ts";
-import { scriptedModel } from "../../../src/testing/scripted-model.ts";
-import { simulatedPorts } from "../../../src/testing/simulated-ports.ts";
 import { casesOf } from "../../../src/testing/simulate/simulate-runs.ts";
 import { Stage } from "../../../src/testing/simulate/stage.ts";
 import { workers } from "../../support/cast.ts";
 
 const cast = workers.filter(({ name }) => name !== "parrot");
-/** Simulated runs know other tools than real ones. */
-const machine = (options: MachineOptions) =>
-  createOrchestrator({ ...options, ports: simulatedPorts({ model: scriptedModel({}) }) });
-const options = { workers: cast, machine };
+const options = { workers: cast };
+const stage = new Stage(options);
 
 function recorded(rows: readonly Row[]): Promise<Cassette> {
   const [head] = rows;
   const { input } = (head?.body ?? {}) as unknown as HeadBody;
   return cassetteOf(rows, {
-    machine: machine({ workers: cast }),
+    machine: stage.machine,
     head: { quatrain: "0", versions: {}, input: input as unknown as RunInput, policy: null, ownPrices: [] },
     clean: cleaner(),
   });
@@ -50,8 +44,7 @@ async function expectSame(rows: readonly Row[], isWhole = true): Promise<void> {
 }
 
 describe("recorded random runs", () => {
-  const stage = new Stage({ workers: cast });
-  const cases = casesOf({ workers: cast }, stage, { runs: 10, commands: 4, sleeps: 2, budgets: true });
+  const cases = casesOf(options, stage, { runs: 10, commands: 4, sleeps: 2, budgets: true });
 
   it.each(cases)("play without a drift (seed $seed)", async (one) => {
     await expectSame((await stage.play(one)).rows);

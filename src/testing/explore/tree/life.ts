@@ -22,6 +22,7 @@ import { lateReport } from "../../simulate/stage.ts";
 export interface LifeOptions {
   readonly machine: OrchestratorMachine;
   readonly input: RunInput;
+  readonly versions: Readonly<Record<string, string>>;
   readonly journal: MemoryJournal;
   readonly invariants: readonly Invariant[];
   /** Whether an attempt that is over reports all the same. */
@@ -58,10 +59,10 @@ export class Life {
   readonly #found: Broken[] = [];
   #requests: Request[] = [];
 
-  constructor({ machine, input, journal, invariants, isLate }: LifeOptions) {
+  constructor({ machine, input, versions, journal, invariants, isLate }: LifeOptions) {
     this.auditor = new Auditor(invariants);
     this.host = simulatedHost({ journal, startAt: START, latency: () => 0, crash: (point) => this.#mustDie(point) });
-    const attached = this.host.attach({ input, inspect: (event) => this.#inspect(event) });
+    const attached = this.host.attach({ input, versions, inspect: (event) => this.#inspect(event) });
     this.actor = createActor(machine, attached);
     this.actor.on("*", (event) => {
       this.events.push(event);

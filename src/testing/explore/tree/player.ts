@@ -131,7 +131,8 @@ class Walk {
     const { stage, invariants } = this.#options;
     const { machine, ports } = stage;
     const input = stage.inputOf(this.#case);
-    return new Life({ machine, input, journal: this.#journal, invariants, isLate: (attempt) => ports.isLate(attempt) });
+    const about = { machine, input, versions: stage.versionsOf(input), journal: this.#journal, invariants };
+    return new Life({ ...about, isLate: (attempt) => ports.isLate(attempt) });
   }
 
   get #case(): SimulatedCase {
@@ -254,7 +255,7 @@ class Walk {
 
 const isMiddle = (step: TreeStep | undefined): boolean => step !== undefined && "crash" in step && step.crash === "middle";
 
-const rowsOf = (lines: readonly string[]): readonly Row[] => lines.map((line) => JSON.parse(line) as Row);
+const rowsOf = (lines: readonly string[]): readonly Row[] => memoryJournal(lines).read();
 
 /** Where two texts part. */
 function firstDifference(before: string, after: string): string {
