@@ -7,6 +7,7 @@ import type { ToolDeclaration } from "../protocol/turn.ts";
 import { checkPlan } from "../queue/check-plan.ts";
 import { checkSplit } from "../queue/check-split.ts";
 import type { Worker } from "../workers/define-worker.ts";
+import { bounded } from "./bounded.ts";
 import { createConversation } from "./conversation.ts";
 import type { ConversationMachine } from "./conversation.ts";
 import { decoderFor } from "./decode.ts";
@@ -49,7 +50,7 @@ export function createMachines({ workers, ports = INERT, policy, maxTasks = 40 }
   const check = (draft: unknown) => checkPlan(draft, { workers, limits: { tasks: maxTasks } });
   const tools = Object.fromEntries(ports.tools.map((tool) => [tool.name, tool]));
   const conversation = createConversation(ports.actors, { policy: whole, decode: decoderFor(workers, check) });
-  const machines = Object.fromEntries(workers.flatMap(({ name, machine }) => (machine ? [[name, machine]] : [])));
+  const machines = Object.fromEntries(workers.flatMap(({ name, machine }) => (machine ? [[name, bounded(machine)]] : [])));
   const worker = createWorker({ actors: { ...ports.actors, conversation }, machines }, { policy: whole, tools });
   const rules: RunRules = {
     policy: whole,

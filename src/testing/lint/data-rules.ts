@@ -3,6 +3,7 @@ import { fromTransition, initialTransition } from "xstate";
 import type { AnyActorLogic } from "xstate";
 import { messageOf } from "../../core/errors.ts";
 import { notJson } from "../../host/values.ts";
+import { bounded } from "../../machines/bounded.ts";
 import type { Finding, LintFacts, Rule } from "./issue.ts";
 import { bodyOf, field, nameOf } from "./parts.ts";
 import type { Parts } from "./parts.ts";
@@ -87,7 +88,7 @@ function contextOf(
   const missing = children.flatMap(({ src }) => (src !== null && !Object.hasOwn(implementations.actors, src) ? [src] : []));
   const inert = Object.fromEntries(missing.map((src) => [src, NOTHING]));
   const whole = missing.length === 0 ? machine : machine.provide({ actors: inert });
-  const [snapshot] = initialTransition(whole, input);
+  const [snapshot] = initialTransition(bounded(whole), input);
   return snapshot.status === "error" ? { threw: sentence(messageOf(snapshot.error)) } : { context: snapshot.context as unknown };
 }
 

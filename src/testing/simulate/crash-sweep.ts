@@ -9,6 +9,8 @@ import type { Row } from "../../host/journal.ts";
 import { memoryJournal } from "../../host/memory-journal.ts";
 import type { RunOutput } from "../../machines/run-events.ts";
 import type { Performed } from "../simulated-ports.ts";
+import { checkedAnswers } from "../check/given.ts";
+import { checkExperiment, isJson } from "../check/options.ts";
 import type { SimulatedCase } from "./case.ts";
 import { FirstLife } from "./first-life.ts";
 import { Auditor } from "./invariant.ts";
@@ -31,6 +33,8 @@ export interface CrashSweepOptions extends RandomRunOptions {
    * command in the middle. @default outcome, answer, code of the failure, files, and each task's status and output
    */
   readonly result?: (output: RunOutput) => unknown;
+  /** Most moments of a case at which it is stopped, the first ones. Each costs the whole run once more. @default 2_000 */
+  readonly mostStops?: number;
 }
 
 /** A promise that a crash broke. */
@@ -43,6 +47,8 @@ export interface CrashViolation extends Violation {
 /** What a crash sweep came to. */
 export interface CrashReport {
   readonly cases: number;
+  /** False where a case has more moments than `mostStops`: those were not looked at. */
+  readonly isExhausted: boolean;
   /** Times that a run was stopped and taken up again, in all and by moment. */
   readonly stops: number;
   readonly moments: { readonly beforeCommit: number; readonly afterCommit: number; readonly beforeResult: number };
@@ -57,17 +63,24 @@ export interface CrashReport {
 
 /**
  * Stops each run at every moment, takes it up again over the same journal, and compares. Nothing of a crashed run goes
- * on: what comes after the moment was never done. Throws QuatrainError for bad workers or policies.
+ * on: what comes after the moment was never done. Throws QuatrainError for bad options, workers,
+ * plans, models or policies.
  */
 export async function crashSweep(options: CrashSweepOptions): Promise<CrashReport> {
-  const { result = resultOf, invariants = Object.values(shipped) } = options;
+  checkExperiment("crashSweep", options);
+  const { invariants = Object.values(shipped), mostStops = MOST_STOPS } = options;
+  const result = checkedAnswers(options.result ?? resultOf, RESULT);
   const stage = new Stage(options);
   const faults = { codes: ORDERLY, ...options.faults };
   const cases = casesOf({ ...options, faults }, stage, { runs: options.runs ?? 1, commands: 0, sleeps: 0, budgets: false });
-  const sweep = new Sweep(stage, { result, invariants, inspects: options.coverage === "machines" });
+  const sweep = new Sweep(stage, { result, invariants, mostStops, inspects: options.coverage === "machines" });
   for (const played of cases) await sweep.sweep(played);
   return sweep.report;
 }
+
+const RESULT = { name: "result", fits: isJson, advice: "answer what must be the same, as JSON" };
+
+const MOST_STOPS = 2_000;
 
 /** Once the budget is used up nothing new starts: what has started by then depends on the order of results. */
 const ORDERLY = FAILURE_CODES.filter((code) => code !== "BudgetExceeded");
@@ -81,6 +94,7 @@ function resultOf({ outcome, answer, failure, files, tasks }: RunOutput): unknow
 interface Rules {
   readonly result: (output: RunOutput) => unknown;
   readonly invariants: readonly Invariant[];
+  readonly mostStops: number;
   /** Whether states and transitions of machines are counted, too. */
   readonly inspects: boolean;
 }
@@ -93,6 +107,7 @@ class Sweep {
   readonly #inspect: Pick<PlayOptions, "inspect">;
   readonly #moments = { beforeCommit: 0, afterCommit: 0, beforeResult: 0 };
   #cases = 0;
+  #isExhausted = true;
   #performedAgain = 0;
   #inDoubt = 0;
 
@@ -106,6 +121,7 @@ class Sweep {
     const { beforeCommit, afterCommit, beforeResult } = this.#moments;
     return {
       cases: this.#cases,
+      isExhausted: this.#isExhausted,
       stops: beforeCommit + afterCommit + beforeResult,
       moments: this.#moments,
       performedAgain: this.#performedAgain,
@@ -120,7 +136,11 @@ class Sweep {
     const undisturbed = await this.#stage.play(played, this.#inspect);
     for (const event of undisturbed.events) this.#coverage.add(event);
     const expected = stableStringify(this.#essenceOf(undisturbed));
-    for (let stop = 0; await this.#stopAt(played, stop, expected); stop++);
+    for (let stop = 0; await this.#stopAt(played, stop, expected); stop++) {
+      if (stop + 1 < this.#rules.mostStops) continue;
+      this.#isExhausted = false;
+      break;
+    }
   }
 
   #essenceOf({ end, output }: SimulatedRun): unknown {

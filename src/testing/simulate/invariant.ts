@@ -61,6 +61,18 @@ export const atEnd = (name: string, broken: (run: SimulatedRun) => Breach): Inva
 /** An invariant that remembers what it saw: `watch` is called for each run. */
 export const throughout = (name: string, watch: () => RunWatch): Invariant => ({ name, watch });
 
+/** What an invariant says. One that throws, or says anything but a text, is broken itself: that is told, never passed over. */
+export function breachOf(look: () => unknown): Breach {
+  try {
+    const said = look();
+    if (said === undefined || typeof said === "string") return said;
+    const what = said instanceof Promise ? "a promise" : String(said);
+    return `the invariant answered ${what}: let it say in a text what is wrong, or answer undefined`;
+  } catch (error) {
+    return `the invariant threw: ${messageOf(error)}`;
+  }
+}
+
 type Look<Seen> = { readonly name: string; readonly see: (seen: Seen) => Breach };
 
 /** Watches one run for many invariants; of each the first breach is kept. */
@@ -71,7 +83,7 @@ export class Auditor implements RunListener {
   readonly #broken = new Map<string, string>();
 
   constructor(invariants: readonly Invariant[]) {
-    const watches = invariants.map(({ name, watch }) => ({ name, watch: watch() }));
+    const watches = invariants.map(({ name, watch }) => ({ name, watch: this.#watchOf(name, watch) }));
     this.#onSnapshot = watches.flatMap(({ name, watch }) => (watch.snapshot ? { name, see: watch.snapshot.bind(watch) } : []));
     this.#onEvent = watches.flatMap(({ name, watch }) => (watch.event ? { name, see: watch.event.bind(watch) } : []));
     this.#atEnd = watches.flatMap(({ name, watch }) => (watch.end ? { name, see: watch.end.bind(watch) } : []));
@@ -96,14 +108,20 @@ export class Auditor implements RunListener {
     return [...this.#broken].map(([invariant, message]) => ({ invariant, message }));
   }
 
-  /** An invariant that throws must not break the run that it watches. */
+  #watchOf(name: string, watch: Invariant["watch"]): RunWatch {
+    let made: RunWatch | undefined;
+    const breach = breachOf(() => {
+      made = watch();
+      return undefined;
+    });
+    if (breach === undefined && typeof made === "object") return made;
+    this.#broken.set(name, breach ?? "the invariant watches nothing: its function gave no { snapshot, event, end }");
+    return {};
+  }
+
   #note<Seen>({ name, see }: Look<Seen>, seen: Seen): void {
     if (this.#broken.size > 0 && this.#broken.has(name)) return;
-    try {
-      const breach = see(seen);
-      if (breach !== undefined) this.#broken.set(name, breach);
-    } catch (error) {
-      this.#broken.set(name, `the invariant threw: ${messageOf(error)}`);
-    }
+    const breach = breachOf(() => see(seen));
+    if (breach !== undefined) this.#broken.set(name, breach);
   }
 }

@@ -5,6 +5,9 @@ import type { InspectionEvent } from "xstate";
 import type { RunOptions } from "../../machines/run-state.ts";
 import { worstCaseUsd } from "../../model/prices.ts";
 import type { Plan } from "../../protocol/plan.ts";
+import type { DefinedPlan } from "../../workers/define-plan.ts";
+import { checkExperiment } from "../check/options.ts";
+import { plainPlan } from "../check/plan.ts";
 import { randomCase } from "./case.ts";
 import type { CaseSpace, SimulatedCase } from "./case.ts";
 import { CoverageCounter } from "../coverage/coverage.ts";
@@ -22,8 +25,8 @@ import type { SimulatedRun, StageOptions } from "./stage.ts";
 export interface RandomRunOptions extends StageOptions {
   /** First seed; each run has the next one. @default 1 */
   readonly seed?: number;
-  /** The plan of every run, such as `definePlan(…).plan`. @default random plans, some written by the simulated model */
-  readonly plan?: Plan;
+  /** The plan of every run, of `definePlan` or `planShapes`. @default random plans, some written by the simulated model */
+  readonly plan?: Plan | DefinedPlan;
   /** Least and most tasks of a random plan; small ones are more frequent. @default [1, 12] */
   readonly tasks?: readonly [number, number];
   /** Highest shares (0 to 1) of turns and steps that fail; each run draws its own below. @default { turns: 0.3, steps: 0.2 } */
@@ -88,9 +91,11 @@ const MOST_SHRUNK = 3;
 /**
  * Plays seeded random runs of the real machines with your workers and policy in a simulated world, and checks every
  * invariant in each. No key, no network, virtual time. Machine workers run as they are; models and function workers are
- * simulated. Never rejects for a broken promise: look at `violations`. Throws QuatrainError for bad workers or policies.
+ * simulated. Never rejects for a broken promise: look at `violations`. Throws QuatrainError for bad options,
+ * workers, plans, models or policies.
  */
 export async function simulateRuns(options: SimulateRunsOptions): Promise<SimulationReport> {
+  checkExperiment("simulateRuns", options);
   const { commands = 5, repeatEvery = 20, shrinkTries = 500, invariants = Object.values(shipped), onRun } = options;
   const stage = new Stage(options);
   const cases = casesOf(options, stage, { runs: options.runs ?? 100, commands, sleeps: 2, budgets: true });
@@ -120,7 +125,7 @@ export function casesOf(
   const { workers, plan = null, tasks = [1, 12], faults, seed = 1 } = options;
   const space: CaseSpace = {
     workers: workers.map(({ card }) => card),
-    plan,
+    plan: plan && plainPlan(plan),
     tasks,
     faults: { turns: 0.3, steps: 0.2, ...faults },
     ...most,

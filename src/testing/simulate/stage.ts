@@ -25,6 +25,8 @@ import type { ModelOptions } from "../../model/models.ts";
 import { versionsOf } from "../../run/world.ts";
 import type { Worker } from "../../workers/define-worker.ts";
 import type { Performed } from "../simulated-ports.ts";
+import { checkedAnswers } from "../check/given.ts";
+import { isAct, orchestratorFrom } from "../check/options.ts";
 import { baseInput, START } from "./base-input.ts";
 import type { PromptCommand, SimulatedCase } from "./case.ts";
 import { randomWorld } from "./random-world.ts";
@@ -92,6 +94,12 @@ export interface SimulatedRun {
   readonly acts: WorldScript;
 }
 
+const ACTS = {
+  name: "world",
+  fits: (answer: unknown) => answer === undefined || isAct(answer),
+  advice: 'answer an act such as { fail: "Refused" }, {} for good behaviour, or undefined',
+};
+
 /** Most times a person helps a run along. */
 const MOST_HELP = 300;
 const USUAL: Latency = { medianMs: 200 };
@@ -103,14 +111,16 @@ export class Stage {
   readonly machine: OrchestratorMachine;
   readonly #options: StageOptions;
   readonly #base: RunInput;
+  /** What the world of the caller threw in this play. */
+  #fault: { readonly error: unknown } | undefined;
 
   /** Throws QuatrainError for bad workers, models or policies, as `orchestrate` does. */
   constructor(options: StageOptions) {
     const { workers, policy, models, machine = createOrchestrator } = options;
     this.#options = options;
     this.ports = new WorldPorts(Object.fromEntries(workers.map(({ name, card }) => [name, card.outputSchema])));
-    this.machine = machine({ workers, ports: this.ports.ports, ...(policy && { policy }) });
     this.#base = baseInput({ workers, policy, models });
+    this.machine = orchestratorFrom(() => machine({ workers, ports: this.ports.ports, ...(policy && { policy }) }));
   }
 
   /** The models of all runs. */
@@ -159,6 +169,7 @@ export class Stage {
       host.send(help, { id: `help-${host.seq}` });
       end = await host.run();
     }
+    if (this.#fault) throw this.#fault.error;
     const snapshot = actor.getSnapshot();
     const { acts } = this.ports;
     let rows: readonly Row[] | undefined;
@@ -181,10 +192,20 @@ export class Stage {
     const ports = this.ports;
     const cards = this.#options.workers.map(({ card }) => card);
     const own = "script" in world ? scriptedWorld(world.script) : randomWorld(seed, world, cards);
-    const { world: first } = this.#options;
+    const { world: asked } = this.#options;
+    const first = asked && checkedAnswers(asked, ACTS);
+    this.#fault = undefined;
     ports.forget();
     ports.performing = performing;
-    ports.world = (question) => first?.(question) ?? own(question);
+    ports.world = (question) => {
+      try {
+        return first?.(question) ?? own(question);
+      } catch (error) {
+        // To the run the effect breaks; whoever wrote the world is told what did.
+        this.#fault ??= { error };
+        throw error;
+      }
+    };
   }
 
   #latencyOf({ id }: SimulatedEffect, random: () => number, { context }: RunSnapshot): number {

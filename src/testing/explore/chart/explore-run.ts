@@ -12,6 +12,8 @@ import type { Command } from "../../../protocol/command.ts";
 import type { Plan } from "../../../protocol/plan.ts";
 import type { DefinedPlan } from "../../../workers/define-plan.ts";
 import type { Worker } from "../../../workers/define-worker.ts";
+import { checkedAnswers } from "../../check/given.ts";
+import { checkExperiment, isJson, orchestratorFrom } from "../../check/options.ts";
 import { baseInput } from "../../simulate/base-input.ts";
 import type { Invariant } from "../../simulate/invariant.ts";
 import type { RunSnapshot } from "../../simulate/stage.ts";
@@ -81,9 +83,10 @@ const OF_THE_GRAPH = ["nothingBreaks", "everyWaitHasAWakeUp", "everyRunCanEnd", 
 /**
  * Explores the orchestrator's chart exhaustively, in these bounds: pure transitions, no actor started, results of workers
  * fed as events, time standing still. Synchronous: some thousand states a second. Never throws for a broken promise: look
- * at `violations`. Throws QuatrainError for bad workers, models or policies.
+ * at `violations`. Throws QuatrainError for bad options, workers, plans, models or policies.
  */
 export function exploreRun(options: ExploreRunOptions): Exploration<ChartStep> {
+  checkExperiment("exploreRun", options);
   const { graph, chart, invariants, possibilities, how } = graphOf(options);
   // What is looked at once more below is no part of what the exploration visited.
   const { coverage } = chart;
@@ -113,11 +116,12 @@ export function exploreRun(options: ExploreRunOptions): Exploration<ChartStep> {
 
 /** The graph of an exploration and what it was made with. */
 export function graphOf(options: ExploreRunOptions) {
-  const { limits = {}, until = () => false, key } = options;
+  const { limits = {} } = options;
+  const until = untilOf(options);
   const possible = possibleOf(options);
   const possibilities = new Possibilities(possible);
   const chart = new StillChart(machineOf(options), inputOf(options));
-  const keys = new StateKeys(key);
+  const keys = new StateKeys(stateKeyOf(options));
   const invariants = invariantsOf(options);
   const how = {
     next: (snapshot: RunSnapshot, step: ChartStep) => chart.next(snapshot, eventOf(step, snapshot, possible.plans)),
@@ -128,9 +132,20 @@ export function graphOf(options: ExploreRunOptions) {
   return { graph, chart, invariants, possible, possibilities, how, keys };
 }
 
-/** The orchestrator that options ask for. */
+/** What else tells states apart, as options say. */
+export const stateKeyOf = ({ key }: ExploreRunOptions) =>
+  key && checkedAnswers(key, { name: "key", fits: isJson, advice: "give a text" });
+
+const untilOf = ({ until = () => false }: ExploreRunOptions) =>
+  checkedAnswers(until, {
+    name: "until",
+    fits: (answer) => answer === undefined || typeof answer === "boolean",
+    advice: "answer true or false",
+  });
+
+/** The orchestrator that options ask for. Throws QuatrainError "BadOption" for what is none. */
 export function machineOf({ machine = createOrchestrator, workers, policy }: ExploreRunOptions): OrchestratorMachine {
-  return typeof machine === "function" ? machine({ workers, ...(policy && { policy }) }) : machine;
+  return orchestratorFrom(() => (typeof machine === "function" ? machine({ workers, ...(policy && { policy }) }) : machine));
 }
 
 /** What the run is started with. */

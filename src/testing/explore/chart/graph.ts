@@ -6,6 +6,7 @@
 //   G2  Nothing leads on from a state that breaks a promise: what follows would only repeat it.
 //   G3  Ways out of state n stand together: `firstWay[n]` to `firstWay[n + 1]`, in the order of their steps.
 import { messageOf } from "../../../core/errors.ts";
+import { breachOf } from "../../simulate/invariant.ts";
 import type { Invariant, StepCheck } from "../../simulate/invariant.ts";
 import type { RunSnapshot } from "../../simulate/stage.ts";
 import type { Possibilities } from "./chart-events.ts";
@@ -143,12 +144,14 @@ export class Graph {
 
   /** The state that a step leads to; undefined where it broke, or is one too many. */
   #follow(before: RunSnapshot, from: number, by: ChartStep): number | undefined {
+    let next: RunSnapshot;
     try {
-      return this.#add(this.#options.next(before, by), { before, from, by });
+      next = this.#options.next(before, by);
     } catch (error) {
       this.note({ invariant: "nothingBreaks", message: `it threw: ${messageOf(error)}`, at: from, by });
       return undefined;
     }
+    return this.#add(next, { before, from, by });
   }
 
   #add(
@@ -191,7 +194,7 @@ export class Graph {
       this.note({ invariant: "nothingBreaks", message: `the run broke: ${messageOf(snapshot.error)}`, ...way });
     }
     for (const { name, step } of this.#checks) {
-      const message = step(snapshot, before);
+      const message = breachOf(() => step(snapshot, before));
       if (message === undefined) continue;
       isBroken = true;
       this.note({ invariant: name, message, ...way });

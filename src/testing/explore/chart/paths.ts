@@ -1,4 +1,5 @@
 // Ways through the chart, to be replayed on real actors: each is a test with a title.
+import { checkExperiment } from "../../check/options.ts";
 import { graphOf } from "./explore-run.ts";
 import type { ExploreRunOptions } from "./explore-run.ts";
 import { scriptOf } from "./chart-step.ts";
@@ -24,6 +25,7 @@ export interface PathsOptions extends ExploreRunOptions {
 
 /** The ways to the ends of a run, or to all its states. Explores first, so bounds and options are those of `exploreRun`. */
 export function pathsOf(options: PathsOptions): readonly ChartPath[] {
+  checkExperiment("pathsOf", options);
   const { to = "ends", paths = "shortest", most = 1_000 } = options;
   const { graph } = graphOf(options);
   const isWanted = (state: number): boolean => to === "states" || graph.ends.has(state);

@@ -2,6 +2,7 @@
 // memory, children that end in the order of the way, and after every step the state compared with the explored one.
 //   R1  Time stands still, as in the exploration: every delivery comes at the first moment, in the order of the way.
 //   R2  One step is one delivery of the host; a late report, which no live actor could send, comes inside the one before.
+import { z } from "zod";
 import { createActor } from "xstate";
 import type { Actor } from "xstate";
 import { messageOf } from "../../../core/errors.ts";
@@ -13,11 +14,14 @@ import type { SimulatedHost } from "../../../host/simulated.ts";
 import type { OrchestratorMachine } from "../../../machines/orchestrator.ts";
 import type { RunInput } from "../../../machines/run-state.ts";
 import type { RunEvent } from "../../../protocol/run-event.ts";
+import { checkGiven, listOf } from "../../check/given.ts";
+import { checkExperiment } from "../../check/options.ts";
 import { START } from "../../simulate/base-input.ts";
 import { eventOf } from "./chart-events.ts";
 import { scriptOf, wordsOf } from "./chart-step.ts";
+import { ChartStepData } from "./chart-step-data.ts";
 import type { ChartStep } from "./chart-step.ts";
-import { inputOf, machineOf } from "./explore-run.ts";
+import { inputOf, machineOf, stateKeyOf } from "./explore-run.ts";
 import type { ExploreRunOptions } from "./explore-run.ts";
 import { pathsOf } from "./paths.ts";
 import type { ChartPath, PathsOptions } from "./paths.ts";
@@ -40,6 +44,7 @@ export interface Replay extends ChartPath {
 /** Replays all ways that `pathsOf` finds, or those given. */
 export async function replayPaths(options: PathsOptions, paths = pathsOf(options)): Promise<readonly Replay[]> {
   const stage = new ReplayStage(options);
+  checkGiven("replayPaths", listOf(WAY, "ways, such as those of pathsOf"), paths);
   const replays: Replay[] = [];
   for (const path of paths) replays.push(await stage.play(path));
   return replays;
@@ -49,7 +54,12 @@ export async function replayPaths(options: PathsOptions, paths = pathsOf(options
  * Replays one way (of `pathsOf`, or the witness of a broken promise) on real actors, with the options that it was found
  * with. What differs is told, not thrown.
  */
-export const replayPath = (path: Steps, options: ExploreRunOptions): Promise<Replay> => new ReplayStage(options).play(path);
+export async function replayPath(path: Steps, options: ExploreRunOptions): Promise<Replay> {
+  checkGiven("replayPath", WAY, path);
+  return new ReplayStage(options).play(path);
+}
+
+const WAY = z.looseObject({ steps: listOf(ChartStepData, "steps, such as those of a witness of exploreRun") });
 
 /** A way; one without a title goes by its script. */
 type Steps = Pick<ChartPath, "steps"> & Partial<ChartPath>;
@@ -72,11 +82,12 @@ class ReplayStage {
   #player: Player | undefined;
 
   constructor(options: ExploreRunOptions) {
+    checkExperiment("pathsOf", options);
     this.#options = options;
     this.#input = inputOf(options);
     const machine = machineOf(options);
     this.#chart = new StillChart(machine, this.#input);
-    this.#keys = new StateKeys(options.key);
+    this.#keys = new StateKeys(stateKeyOf(options));
     this.#machine = withPuppets(machine, (child, id) => this.#player?.endOf(child, id));
   }
 

@@ -3,10 +3,13 @@
 //   E2  A state is reached by playing its way, from the start or from what survived its last crash: nothing else is copied,
 //       nothing of another way can shine through.
 //   E3  The same options give the same report.
+import { checkBudget } from "../../../run/budget.ts";
+import { checkedAnswers } from "../../check/given.ts";
+import { checkExperiment, isAct, isJson } from "../../check/options.ts";
+import { plainPlan } from "../../check/plan.ts";
 import { CoverageCounter } from "../../coverage/coverage.ts";
 import type { Broken } from "../../simulate/invariant.ts";
 import { invariants as shipped } from "../../simulate/invariants.ts";
-import { resolveBudget } from "../../../protocol/budget.ts";
 import { Stage } from "../../simulate/stage.ts";
 import type { SimulatedCase } from "../../simulate/case.ts";
 import type { Exploration, Witness } from "../report.ts";
@@ -38,28 +41,54 @@ const MOST_STEPS = 200;
 /**
  * Explores the real actors, your `machine` workers included, over every order of results, parts and timers, every outcome
  * that may be, commands, stops and crashes at any moment. Broken promises are reported, not thrown, each with a shortest
- * way to it. Throws QuatrainError for bad workers, models or policies.
+ * way to it. Throws QuatrainError for bad options, workers, plans, models or policies.
  */
 export async function exploreHost(options: ExploreHostOptions): Promise<Exploration<TreeStep>> {
-  const search = new Search(options);
+  const search = new Search(checkedOptions(options));
   await search.run();
   return search.report();
 }
 
+/** Options whose functions are looked at. Throws QuatrainError for what can't be explored. */
+export function checkedOptions(options: ExploreHostOptions): ExploreHostOptions {
+  checkExperiment("exploreHost", options);
+  const { outcomes, key } = options;
+  const acts = {
+    name: "outcomes",
+    fits: (answer: unknown) => Array.isArray(answer) && answer.length > 0 && answer.every(isAct),
+    advice: 'answer a list of acts, the usual one first, such as [{}, { fail: "WorkerCrashed" }]',
+  };
+  return {
+    ...options,
+    ...(outcomes && { outcomes: checkedAnswers(outcomes, acts) }),
+    ...(key && { key: checkedAnswers(key, { name: "key", fits: isJson, advice: "answer JSON" }) }),
+  };
+}
+
 /** The player of an exploration's ways. */
 export function playerOf(options: ExploreHostOptions): Player {
-  const { workers, policy, models, machine, plan, outcomes = workMayFail, invariants = Object.values(shipped) } = options;
+  const {
+    workers,
+    policy,
+    models,
+    machine,
+    plan = null,
+    budget,
+    outcomes = workMayFail,
+    invariants = Object.values(shipped),
+  } = options;
   const stage = new Stage({
     workers,
     ...(policy && { policy }),
     ...(models && { models }),
     ...(machine && { machine }),
   });
+  const scope = { workers: workers.map(({ name }) => name), inUse: [] };
   const played: Omit<SimulatedCase, "world"> = {
     seed: 1,
     mode: "orchestrate",
-    plan,
-    options: { ...options.options, ...(options.budget && { budget: resolveBudget(options.budget) }) },
+    plan: plan && plainPlan(plan),
+    options: { ...options.options, ...(budget !== undefined && { budget: checkBudget(budget, scope) }) },
     commands: [],
   };
   return new Player({ stage, case: played, invariants, usual: (question) => outcomes(question)[0] ?? {} });

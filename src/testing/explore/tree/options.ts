@@ -4,6 +4,7 @@ import type { RunOptions } from "../../../machines/run-state.ts";
 import type { Budget } from "../../../protocol/budget.ts";
 import type { Command } from "../../../protocol/command.ts";
 import type { Plan } from "../../../protocol/plan.ts";
+import type { DefinedPlan } from "../../../workers/define-plan.ts";
 import type { Invariant } from "../../simulate/invariant.ts";
 import type { RunSnapshot, StageOptions } from "../../simulate/stage.ts";
 import type { WorldAct, WorldQuestion } from "../../simulate/world.ts";
@@ -13,8 +14,8 @@ export type Outcomes = (question: WorldQuestion) => readonly WorldAct[];
 
 /** Options of `exploreHost`. */
 export interface ExploreHostOptions extends Pick<StageOptions, "workers" | "policy" | "models" | "machine"> {
-  /** The plan that is carried out, such as `definePlan(…).plan`; null: the simulated model is asked for one. */
-  readonly plan: Plan | null;
+  /** The plan that is carried out, of `definePlan` or `planShapes`; null: the simulated model is asked for one. */
+  readonly plan: Plan | DefinedPlan | null;
   /** What differs from the options that `orchestrate` would use: concurrency, asks, review. */
   readonly options?: Partial<Omit<RunOptions, "budget">>;
   /** Most money, tokens and time. States are told apart by sums then, so that there are more. @default no limits */
