@@ -7,7 +7,8 @@ import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import { createConversation } from "../../src/machines/conversation.ts";
 import type { ConversationMachine } from "../../src/machines/conversation.ts";
 import type { ConversationInput } from "../../src/machines/conversation-state.ts";
-import { createMachines } from "../../src/machines/create-orchestrator.ts";
+import { createMachines, createOrchestrator } from "../../src/machines/create-orchestrator.ts";
+import type { MachineOptions } from "../../src/machines/create-orchestrator.ts";
 import type { WorkerMachine } from "../../src/machines/worker.ts";
 import { CoverageCounter, mergeCoverage } from "../../src/testing/coverage/coverage.ts";
 import type { Coverage } from "../../src/testing/coverage/coverage.ts";
@@ -17,8 +18,9 @@ import { policyRowsOf } from "../../src/testing/coverage/policy-rows.ts";
 import type { SimulatedCase } from "../../src/testing/simulate/case.ts";
 import { simulateRuns } from "../../src/testing/simulate/simulate-runs.ts";
 import type { SimulateRunsOptions } from "../../src/testing/simulate/simulate-runs.ts";
+import { defineWorker } from "../../src/workers/define-worker.ts";
 import { attemptInput, runInput, talkInput } from "../support/cast.ts";
-import { covering, coveringCases, directCase, fallbackCase, picky } from "../support/coverage-cases.ts";
+import { covering, coveringCases, directCase, fallbackCase, picky, strangerCase } from "../support/coverage-cases.ts";
 import { Hands } from "../support/hands.ts";
 import { planOf } from "../support/plans.ts";
 import { decodeCount } from "../support/talk-by-hand.ts";
@@ -34,6 +36,10 @@ async function play(options: Omit<SimulateRunsOptions, "workers">, workers = cov
   expect(violations.map(({ invariant, message, script }) => `${invariant}: ${message}\n${script}`)).toEqual([]);
   return coverage;
 }
+
+/** A worker that the plan is checked with, and the orchestrator does not have. */
+const stranger = defineWorker({ name: "stranger", description: "does nothing", perform: () => "" });
+const withoutStrangers = (options: MachineOptions) => createOrchestrator({ ...options, workers: covering });
 
 /** A chart that breaks when it is started with an input like this. */
 const breaking = (isBad: (input: { readonly id: string }) => boolean): unknown =>
@@ -132,6 +138,7 @@ describe("the shipped machines", () => {
       await play({ cases: coveringCases }),
       await play({ cases: [fallbackCase], policy: { planFallback: true } }),
       await play({ cases: [directCase] }, picky),
+      await play({ cases: [strangerCase], machine: withoutStrangers }, [...covering, stranger]),
       await withBrokenChildren(),
       byHand(),
     );

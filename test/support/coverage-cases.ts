@@ -247,8 +247,7 @@ const corners: readonly SimulatedCase[] = [
   ),
   caseOf(failing("ServerFault", { plan: 8 }), { plan: null }),
   caseOf(failing("ServerFault", { synthesis: 4 })),
-  // A plan that nobody can do, one that is looked at: approved, rejected, edited well and badly, looked at by nobody.
-  caseOf({}, { plan: planOf({ a: { worker: "stranger" } }) }),
+  // A plan that is looked at: approved, rejected, edited well and badly, looked at by nobody.
   caseOf({ "person plan": { decision: "approve" } }, { options: reviewed }),
   caseOf({ "person plan": { decision: "reject" } }, { options: reviewed }),
   caseOf(
@@ -323,6 +322,9 @@ const corners: readonly SimulatedCase[] = [
 
 /** All of them, for the workers of `covering` and the default policy. */
 export const coveringCases: readonly SimulatedCase[] = [...rows, ...tellings, ...corners];
+
+/** A plan that nobody can do. */
+export const strangerCase = caseOf({}, { plan: planOf({ a: { worker: "stranger" } }) });
 
 /** A plan that stays invalid; for a policy that falls back to one worker. */
 export const fallbackCase = caseOf(

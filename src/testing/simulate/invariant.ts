@@ -66,7 +66,7 @@ export function breachOf(look: () => unknown): Breach {
   try {
     const said = look();
     if (said === undefined || typeof said === "string") return said;
-    const what = said instanceof Promise ? "a promise" : String(said);
+    const what = said instanceof Promise ? "a promise" : (JSON.stringify(said) ?? `a ${typeof said}`);
     return `the invariant answered ${what}: let it say in a text what is wrong, or answer undefined`;
   } catch (error) {
     return `the invariant threw: ${messageOf(error)}`;

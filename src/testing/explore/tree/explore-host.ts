@@ -67,16 +67,7 @@ export function checkedOptions(options: ExploreHostOptions): ExploreHostOptions 
 
 /** The player of an exploration's ways. */
 export function playerOf(options: ExploreHostOptions): Player {
-  const {
-    workers,
-    policy,
-    models,
-    machine,
-    plan = null,
-    budget,
-    outcomes = workMayFail,
-    invariants = Object.values(shipped),
-  } = options;
+  const { workers, policy, models, machine, plan, budget, outcomes = workMayFail, invariants = Object.values(shipped) } = options;
   const stage = new Stage({
     workers,
     ...(policy && { policy }),
@@ -87,7 +78,7 @@ export function playerOf(options: ExploreHostOptions): Player {
   const played: Omit<SimulatedCase, "world"> = {
     seed: 1,
     mode: "orchestrate",
-    plan: plan && plainPlan(plan),
+    plan: plan ? plainPlan(plan) : null,
     options: { ...options.options, ...(budget !== undefined && { budget: checkBudget(budget, scope) }) },
     commands: [],
   };
