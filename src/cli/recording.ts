@@ -3,7 +3,7 @@
 //   C2  The file is there whole or not at all.
 import { existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { messageOf, QuatrainError } from "../core/errors.ts";
+import { fileTrouble, QuatrainError } from "../core/errors.ts";
 import { secretsIn } from "../core/secrets.ts";
 import { recordCassette } from "../run/cassette-record.ts";
 import { cassetteText } from "../run/cassette-text.ts";
@@ -72,6 +72,8 @@ export function writeWhole(target: string, text: string): void {
     renameSync(beside, target);
   } catch (error) {
     rmSync(beside, { force: true });
-    throw new QuatrainError("BadOption", `${messageOf(error)}. Name a file that can be written.`, { cause: error });
+    throw new QuatrainError("BadOption", `${target} can't be written: ${fileTrouble(error)}. Name a file that can be written.`, {
+      cause: error,
+    });
   }
 }

@@ -46,6 +46,25 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
+/** Why a file can't be used: plain words for the system's codes, else the message. Without the path; never throws. */
+export function fileTrouble(thrown: unknown): string {
+  const code: unknown = typeof thrown === "object" && thrown !== null ? Reflect.get(thrown, "code") : undefined;
+  return typeof code === "string" && Object.hasOwn(TROUBLES, code) ? (TROUBLES[code] ?? code) : messageOf(thrown);
+}
+
+const TROUBLES: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  ENOTDIR: "a part of its path is no folder",
+  EISDIR: "it is a folder",
+  EACCES: "this user may not",
+  EPERM: "this user may not",
+  ENOSPC: "the disk is full",
+  EROFS: "the disk is read-only",
+  ENAMETOOLONG: "its name is too long",
+  ERR_STRING_TOO_LONG: "it is too large",
+  ERR_FS_FILE_TOO_LARGE: "it is too large",
+};
+
 const UNTOLD = "something was thrown that tells nothing";
 
 function told(thrown: unknown): string {

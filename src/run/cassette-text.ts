@@ -85,6 +85,9 @@ const End = z.object({
 
 /** Reads the text of a cassette. Throws QuatrainError "StoreTooNew" for a newer format, "StoreCorrupt" with the line that can't be read. */
 export function parseCassette(text: string): Cassette {
+  const given: unknown = text;
+  if (typeof given !== "string")
+    throw new QuatrainError("BadOption", "parseCassette reads the text of a cassette, and this is none. Read its file as utf8.");
   const repeats = new Repeats();
   const lines = text
     .replace(/\n$/, "")

@@ -3,6 +3,7 @@
 //   M1  One rule of precedence: the conversation, its task, who speaks in it, `*`. The first that has a script answers.
 //   M2  What is unexpected is noted before it is thrown, so that no policy can hide it.
 import { of } from "rxjs";
+import { z } from "zod";
 import { parseAttemptId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { failure } from "../core/failure.ts";
@@ -12,6 +13,8 @@ import type { ModelPort } from "../model/port.ts";
 import { workerOf } from "../prompts/worker.ts";
 import type { Usage } from "../protocol/spend.ts";
 import type { AssistantBlock, StopReason, TurnOutcome, TurnRequest } from "../protocol/turn.ts";
+import { checkAnswer } from "./check/answers.ts";
+import { checkGiven } from "./check/given.ts";
 import { isMatch, unexpectedText } from "./script-mismatch.ts";
 import type { Expectation } from "./script-mismatch.ts";
 import { UnexpectedRequest } from "./stand-in/brain.ts";
@@ -70,12 +73,16 @@ export interface ScriptedModel extends ModelPort {
   readonly unused: () => readonly string[];
 }
 
+const SCRIPTS = z.record(z.string(), z.unknown(), 'give scripts by name, such as { t1: "Done." }');
+
 /**
  * Makes a model from scripts by name. The most specific one answers: the conversation (`plan`, or the attempt `t3#2`), the
  * task (`t3`, any attempt), who speaks (a worker's name, or `mend`), `*`. A request without an answer throws
- * UnexpectedRequest, which says who asked, what was scripted, and what came; a run is suspended by it as Internal.
+ * UnexpectedRequest, which says who asked, what was scripted, and what came; a run is suspended by it as Internal, and so
+ * by an answer that is none ("BadOption").
  */
 export function scriptedModel(scripts: Readonly<Record<string, Script>>): ScriptedModel {
+  checkGiven("scriptedModel", SCRIPTS, scripts);
   const calls: ScriptedCall[] = [];
   const unexpected: string[] = [];
   const asked = new Map<string, number>();
@@ -94,6 +101,7 @@ export function scriptedModel(scripts: Readonly<Record<string, Script>>): Script
       const name = namesFor(request.conversation, speaker.role).find((one) => Object.hasOwn(scripts, one));
       const script = name === undefined ? undefined : scripts[name];
       const scripted = script === undefined ? undefined : pick(script, request, turn);
+      if (scripted !== undefined) checkAnswer(name ?? "*", hasExpectation(scripted) ? scripted.answer : scripted);
       const isExpected = scripted !== undefined && (!hasExpectation(scripted) || isMatch(scripted.when, request));
       const answer = isExpected ? (hasExpectation(scripted) ? scripted.answer : scripted) : null;
       calls.push({ conversation: request.conversation, ...speaker, turn, request, answer });
@@ -173,7 +181,7 @@ const answersOf = (name: string, script: Script): readonly string[] =>
 
 const isList = (script: Script | undefined): script is readonly ScriptedTurn[] => Array.isArray(script);
 
-const hasExpectation = (turn: ScriptedTurn): turn is ExpectedTurn => typeof turn === "object" && "when" in turn;
+const hasExpectation = (turn: ScriptedTurn): turn is ExpectedTurn => typeof turn === "object" && turn !== null && "when" in turn;
 
 function contentOf(
   answer: Exclude<ScriptedAnswer, { fail: FailureCode }>,

@@ -265,7 +265,7 @@ describe("what it refuses", () => {
     ["a seed for nothing", ["--seed", "3"], /--seed is for --faults, which is missing/],
     ["limits of nothing", ["--limits", "5,,"], /--limits is "5,,"; give requests, input tokens and output tokens/],
     ["a wait that is none", ["--latency", "-1"], /--latency is "-1"; give milliseconds/],
-    ["a missing script", ["--script", "none.json"], /--script can't be read: .*none\.json/],
+    ["a missing script", ["--script", "none.json"], /--script none\.json can't be read: there is no such file/],
     ["a script that is no JSON", ["--script", "a.txt"], /--script a\.txt is no JSON: /],
     ["a log that can't be written", ["--log", "a.txt/log"], /--log can't be written: /],
     ["an unknown flag", ["--prot", "3"], /unknown option '--prot'\n\(Did you mean --port\?\)/],

@@ -1,23 +1,32 @@
 // What is given to `quatrain/testing` may be anything: bad input is a QuatrainError that says what, with which value and
 // what to do; never a hang, a TypeError from inside, or a success that looked at nothing.
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { createMachine, raise } from "xstate";
-import { definePlan, defineWorker, QuatrainError } from "quatrain";
+import { definePlan, defineWorker, orchestrate, QuatrainError } from "quatrain";
 import { createOrchestrator } from "quatrain/machines";
 import {
   always,
   crashSweep,
+  echoBrain,
   exploreHost,
   exploreRun,
   lintMachine,
+  parseCassette,
   pathsOf,
+  policyRowsOf,
+  randomFaults,
   replayCassette,
   replayPath,
   replayTree,
+  scriptedBrain,
+  scriptedModel,
   simulateRuns,
+  standIn,
   throughout,
 } from "quatrain/testing";
 
+const SHELF = path.join(import.meta.dirname, "cassette/bookshelf.cassette");
 const write = defineWorker({ name: "write", description: "Writes.", instructions: "You write." });
 const other = defineWorker({ name: "other", description: "Does others.", instructions: "You do." });
 const { plan } = definePlan([write], [{ label: "a", worker: "write", task: "one" }]);
@@ -124,8 +133,8 @@ it.each([
 
 it.each([[undefined], [{}], [{ steps: "x" }], [{ steps: [{ kind: "explode" }] }], [{ steps: [{ kind: "finish", task: 5 }] }]])(
   "replayPath refuses the way %o",
-  async (path) => {
-    expect(await complaint(() => loose("replayPath")(path, base))).toMatch(/^BadOption: replayPath: /);
+  async (way) => {
+    expect(await complaint(() => loose("replayPath")(way, base))).toMatch(/^BadOption: replayPath: /);
   },
 );
 
@@ -177,12 +186,54 @@ describe("a machine that never comes to rest", () => {
     ).toContain("Infinite loop");
   });
 
+  it("that ticks for ever is told, not waited for", async () => {
+    const tick = { target: "a", reenter: true };
+    const machine = createMachine({ initial: "a", states: { a: { after: { 1: tick } } } });
+    const workers = [defineWorker({ name: "tick", description: "Ticks.", machine })];
+    const ticking = definePlan(workers, [{ label: "a", worker: "tick", task: "one" }]);
+    const { violations } = await simulateRuns({ workers, plan: ticking, runs: 1, commands: 0, repeatEvery: 0 });
+    expect(violations[0]?.message).toContain("it did not end within 20,000 rows of its journal");
+  });
+
   it("keeps a bound of its own, and is not changed", () => {
     const [before] = [machines.moves.options.maxIterations];
     createOrchestrator({ workers: [defineWorker({ name: "spin", description: "Spins.", machine: machines.moves })] });
     expect(machines.moves.options.maxIterations).toBe(before);
   });
 });
+
+it.each([
+  ["scripts", () => scriptedModel(5 as never), "scriptedModel: what is given is 5; give scripts by name"],
+  ["a port", () => standIn({ brain: echoBrain(), port: 70_000 }), "standIn: port is 70000; give a whole number from 0 to 65535"],
+  ["a brain", () => standIn({} as never), "standIn: brain is missing"],
+  ["a share", () => randomFaults({ share: 2 }), "randomFaults: share is 2; give a number from 0 to 1"],
+  ["rules", () => scriptedBrain([{}] as never), "rules: 0.answer is missing; say what is answered"],
+  ["half a policy", () => policyRowsOf({ attempts: 1 } as never), "policyRowsOf: table is missing; give a whole policy"],
+  ["a text of a cassette", () => parseCassette(5 as never), "parseCassette reads the text of a cassette"],
+  ["a cassette", () => replayCassette({} as never), "replayCassette: head is missing"],
+  ["a file", () => replayCassette("nothing.cassette"), "nothing.cassette can't be read: there is no such file. Name the file"],
+  ["a folder", () => replayCassette(import.meta.dirname), "can't be read: it is a folder. Name the file"],
+  ["a mode", () => replayCassette(SHELF, { mode: "loose" as never }), 'mode is "loose"; use strict or lenient'],
+  ["a kind of drift", () => replayCassette(SHELF, { ignore: ["prompts" as never] }), 'ignore.0 is "prompts"; use plan or prompt'],
+  ["a policy", () => replayCassette(SHELF, { policy: { attempts: -1 } }), "policy.attempts is -1"],
+  ["tools", () => replayCassette(SHELF, { tools: 5 as never }), "tools is 5; give a list of tools"],
+])("refuses %s that is none", async (_what, act, said) => {
+  expect(await complaint(act)).toMatch(/^BadOption: /);
+  expect(await complaint(act)).toContain(said);
+});
+
+it.each([[5], [null], [{ text: "x" }], [{ fail: "Boom" }], [{ calls: 5 }], [{ stop: "boom" }]])(
+  "a scripted model that is to answer %o says so",
+  async (answer) => {
+    const model = scriptedModel({ t1: answer as never, synthesis: "Done." });
+    const { outcome, failure } = await orchestrate(definePlan([write], [{ label: "a", worker: "write", task: "one" }]), {
+      workers: [write],
+      model,
+    }).result;
+    expect(outcome).toBe("suspended");
+    expect(failure?.message).toMatch(/Script "t1" answers .*; answer "a text"/);
+  },
+);
 
 it("says that a sweep did not look at all moments", async () => {
   expect(await crashSweep({ ...base, mostStops: 3 })).toMatchObject({ stops: 3, isExhausted: false });

@@ -4,7 +4,7 @@
 //   L2  Nothing is left: no socket, no open file, no listener.
 import { closeSync, openSync, writeSync } from "node:fs";
 import path from "node:path";
-import { messageOf, QuatrainError } from "../../core/errors.ts";
+import { fileTrouble, messageOf, QuatrainError } from "../../core/errors.ts";
 import type { StandInMoment } from "../../testing/stand-in/log.ts";
 import { standIn } from "../../testing/stand-in/stand-in.ts";
 import type { StandIn, StandInOptions } from "../../testing/stand-in/stand-in.ts";
@@ -200,6 +200,6 @@ function openFile(file: string): number {
   try {
     return openSync(file, "a", 0o600);
   } catch (error) {
-    throw new QuatrainError("BadOption", `--log can't be written: ${messageOf(error)}.`, { cause: error });
+    throw new QuatrainError("BadOption", `--log ${file} can't be written: ${fileTrouble(error)}.`, { cause: error });
   }
 }

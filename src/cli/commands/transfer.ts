@@ -1,7 +1,7 @@
 // `quatrain export` and `quatrain import`: the journal of a run as lines of JSON, and back.
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import path from "node:path";
-import { messageOf, QuatrainError } from "../../core/errors.ts";
+import { fileTrouble, QuatrainError } from "../../core/errors.ts";
 import { exportRun, importRun } from "../../host/transfer.ts";
 import { journalFile, storeError } from "../../run/orchestrate.ts";
 import { foundRun } from "../found-run.ts";
@@ -69,7 +69,7 @@ async function print(lines: Iterable<string>, io: Io): Promise<void> {
 
 function writeLines(file: string, lines: Iterable<string>): number {
   let count = 0;
-  const target = attempt(() => openSync(file, "w", 0o600));
+  const target = attempt(file, () => openSync(file, "w", 0o600));
   try {
     for (const line of lines) {
       writeSync(target, `${line}\n`);
@@ -82,15 +82,17 @@ function writeLines(file: string, lines: Iterable<string>): number {
 }
 
 function readLines(file: string): readonly string[] {
-  return attempt(() => readFileSync(file, "utf8"))
+  return attempt(file, () => readFileSync(file, "utf8"))
     .replace(/\n$/, "")
     .split("\n");
 }
 
-function attempt<T>(act: () => T): T {
+function attempt<T>(file: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    throw new QuatrainError("BadOption", `${messageOf(error)}. Name a file that can be used.`, { cause: error });
+    throw new QuatrainError("BadOption", `${file} can't be used: ${fileTrouble(error)}. Name a file that can be used.`, {
+      cause: error,
+    });
   }
 }

@@ -1,7 +1,7 @@
 // From flags of `stand-in` to the server's options: every value is checked here, by the name of its flag.
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { messageOf, QuatrainError } from "../../core/errors.ts";
+import { fileTrouble, QuatrainError } from "../../core/errors.ts";
 import { badBrain } from "../../testing/stand-in/bad-brain/bad-brain.ts";
 import { scriptedBrain } from "../../testing/stand-in/brain.ts";
 import type { Brain } from "../../testing/stand-in/brain.ts";
@@ -82,7 +82,7 @@ function brainOf(
 function scriptOf(file: string, directory: string): ReturnType<typeof scriptFromJson> {
   const text = attempt(
     () => readFileSync(path.resolve(directory, file), "utf8"),
-    (why) => `--script can't be read: ${why}.`,
+    (why) => `--script ${file} can't be read: ${why}.`,
   );
   const script = attempt(
     (): unknown => JSON.parse(text),
@@ -98,7 +98,7 @@ function attempt<Value>(act: () => Value, say: (why: string) => string): Value {
   try {
     return act();
   } catch (error) {
-    throw new QuatrainError("BadOption", say(messageOf(error)), { cause: error });
+    throw new QuatrainError("BadOption", say(fileTrouble(error)), { cause: error });
   }
 }
 

@@ -2,7 +2,8 @@
 // tells what is otherwise now. No key, no network, no disk, no waiting.
 import { readFileSync } from "node:fs";
 import { createActor } from "xstate";
-import { messageOf, QuatrainError } from "../../core/errors.ts";
+import { z } from "zod";
+import { fileTrouble, messageOf, QuatrainError } from "../../core/errors.ts";
 import type { Policy } from "../../core/policy.ts";
 import { systemClock } from "../../host/clocks.ts";
 import type { Row } from "../../host/journal.ts";
@@ -23,13 +24,15 @@ import type { Cassette, CassetteEnd } from "../../run/cassette.ts";
 import { cleaner } from "../../run/cassette-clean.ts";
 import { cassetteOf, DELIVERED, ownVersion } from "../../run/cassette-record.ts";
 import { parseCassette } from "../../run/cassette-text.ts";
-import { checkWorkers, workersNamed } from "../../run/options.ts";
+import { checkShared, checkWorkers, workersNamed } from "../../run/options.ts";
 import { versionsOf } from "../../run/world.ts";
 import { createToolbox, declarationsOf } from "../../tools/toolbox.ts";
 import type { Tool } from "../../tools/port.ts";
 import type { Worker } from "../../workers/define-worker.ts";
+import { aFunction, checkGiven, listOf, oneOf, optionsOf } from "../check/given.ts";
+import { orchestratorFrom } from "../check/options.ts";
 import { endDrifts, inputDrifts, orderDrift, unusedDrift } from "./compare.ts";
-import { gathered } from "./drift.ts";
+import { DRIFT_KINDS, gathered } from "./drift.ts";
 import type { CassetteReport, CassetteTally, Drift, DriftKind } from "./drift.ts";
 import { pricedModels, repriced } from "./prices.ts";
 import { Tape } from "./tape.ts";
@@ -64,6 +67,7 @@ const START = Date.UTC(2026, 0);
 
 /** Reads a cassette from a file. Throws QuatrainError "BadOption" for a file that can't be read, "StoreCorrupt", "StoreTooNew". */
 export function readCassette(file: string): Cassette {
+  checkGiven("readCassette", z.string("name the file of a cassette"), file);
   return parseCassette(readText(file));
 }
 
@@ -103,6 +107,7 @@ interface Played {
 }
 
 async function play(cassette: Cassette, options: ReplayOptions): Promise<Played> {
+  checkReplay(options);
   const { effects, end: before } = cassette;
   const journal = memoryJournal();
   const tape = new Tape(cassette, repriced);
@@ -154,7 +159,33 @@ function cutAfter(deliveries: number): (point: CrashPoint) => boolean {
 const deliveriesIn = ({ effects, arrivals }: Cassette): number =>
   effects.reduce((sum, { parts, ends }) => sum + parts.length + (ends ? 1 : 0), arrivals.length);
 
-const loaded = (source: string | Cassette): Cassette => (typeof source === "string" ? readCassette(source) : source);
+function loaded(source: string | Cassette): Cassette {
+  if (typeof source === "string") return readCassette(source);
+  checkGiven("replayCassette", PARSED, source);
+  return source;
+}
+
+const PARSED = z.looseObject(
+  { head: z.looseObject({}), effects: z.array(z.unknown()), arrivals: z.array(z.unknown()), end: z.looseObject({}) },
+  "give the file of a cassette, or what parseCassette returns",
+);
+
+const OPTIONS = optionsOf({
+  workers: z.unknown(),
+  tools: listOf(z.looseObject({ name: z.string() }, "make tools with defineTool"), "tools"),
+  policy: z.unknown(),
+  models: z.unknown(),
+  prices: listOf(z.looseObject({}, "give a price"), "prices"),
+  machine: aFunction("a function that makes an orchestrator"),
+  mode: oneOf("strict", "lenient"),
+  ignore: listOf(oneOf(...DRIFT_KINDS), "kinds of drift"),
+}).partial();
+
+/** Checks what a replay is made with. Throws QuatrainError "BadOption". */
+function checkReplay(options: ReplayOptions): void {
+  checkGiven("replayCassette", OPTIONS, options);
+  checkShared({ ...(options.policy && { policy: options.policy }) });
+}
 
 /** What today's machines are made of. */
 function setupOf({ head }: Cassette, { workers, tools = [], policy = head.policy ?? undefined }: ReplayOptions) {
@@ -167,7 +198,7 @@ function machineOf(cassette: Cassette, options: ReplayOptions): OrchestratorMach
   const { tools: extra = [], machine = createOrchestrator } = options;
   const { permissions } = cassette.head.input.options;
   const tools = declarationsOf(createToolbox({ extra, permissions }));
-  return machine({ ...setupOf(cassette, options), ports: { actors: inertActors(), tools } });
+  return orchestratorFrom(() => machine({ ...setupOf(cassette, options), ports: { actors: inertActors(), tools } }));
 }
 
 function inputOf({ head }: Cassette, { models, prices = [] }: ReplayOptions): RunInput {
@@ -197,6 +228,8 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new QuatrainError("BadOption", `${messageOf(error)}. Name the file of a cassette.`, { cause: error });
+    throw new QuatrainError("BadOption", `${file} can't be read: ${fileTrouble(error)}. Name the file of a cassette.`, {
+      cause: error,
+    });
   }
 }

@@ -7,6 +7,7 @@ import type { OrchestratorMachine } from "../../machines/orchestrator.ts";
 import { Command } from "../../protocol/command.ts";
 import { checkWorkers } from "../../run/options.ts";
 import type { Worker } from "../../workers/define-worker.ts";
+import { AnswerData } from "./answers.ts";
 import { aBoolean, aFunction, checkGiven, count, failureCode, listOf, most, number, oneOf, optionsOf, shown } from "./given.ts";
 import { checkPlanData } from "./plan.ts";
 
@@ -176,7 +177,7 @@ export function orchestratorFrom(make: () => OrchestratorMachine): OrchestratorM
 }
 
 const strictAct = z.strictObject({
-  answer: z.union([z.string(), z.looseObject({ fail: failureCode().optional() })]),
+  answer: AnswerData,
   outputTokens: count(0),
   fail: failureCode(),
   breaks: z.string(),

@@ -1,8 +1,10 @@
 // The entries of a policy table, by the names that `policy.applied` tells, and which of them no run can ever apply.
+import { z } from "zod";
 import { FAILURE_CODES } from "../../core/failure.ts";
 import type { FailureCode } from "../../core/failure.ts";
 import { lastEntry, turnEntry } from "../../core/policy.ts";
 import type { AttemptStep, Policy, TurnStep } from "../../core/policy.ts";
+import { checkGiven } from "../check/given.ts";
 
 /** The entries of a policy. */
 export interface PolicyRows {
@@ -12,8 +14,18 @@ export interface PolicyRows {
   readonly outOfReach: Readonly<Record<string, string>>;
 }
 
-/** Lists the entries of a policy, and by rule those that are out of reach. */
+const advice = "give a whole policy, such as { ...DEFAULT_POLICY, attempts: 3 }";
+const WHOLE = z.looseObject(
+  { table: z.record(z.enum(FAILURE_CODES), z.looseObject({}), advice), repairs: z.looseObject({}, advice) },
+  advice,
+);
+
+/**
+ * Lists the entries of a whole policy, and by rule those that are out of reach. Throws QuatrainError "BadOption" for what
+ * is none.
+ */
 export function policyRowsOf(policy: Policy): PolicyRows {
+  checkGiven("policyRowsOf", WHOLE, policy);
   const entries = FAILURE_CODES.flatMap((code) => entriesOf(policy, code));
   const unused = entries.flatMap(({ name, why }) => (why === undefined ? [] : [[name, why] as const]));
   return { rows: entries.flatMap(({ name, why }) => (why === undefined ? [name] : [])), outOfReach: Object.fromEntries(unused) };

@@ -87,6 +87,8 @@ export interface SimulationReport {
 
 /** Failing runs that are made smaller; of more only the first lines are told. */
 const MOST_SHRUNK = 3;
+/** Runs with longer journals are not made smaller: each try would take seconds. */
+const LONG_ROWS = 5_000;
 
 /**
  * Plays seeded random runs of the real machines with your workers and policy in a simulated world, and checks every
@@ -108,7 +110,7 @@ export async function simulateRuns(options: SimulateRunsOptions): Promise<Simula
     tally.add(run, repeats);
     onRun?.(run);
     for (const one of broken) {
-      const again = violations.length < MOST_SHRUNK ? shrinkTries : 0;
+      const again = violations.length < MOST_SHRUNK && run.lines.length <= LONG_ROWS ? shrinkTries : 0;
       violations.push(await violationOf(stage, { run, broken: one, invariants }, again));
     }
   }

@@ -102,6 +102,9 @@ const ACTS = {
 
 /** Most times a person helps a run along. */
 const MOST_HELP = 300;
+/** Rows of a journal after which a run is taken for endless; ten tasks of models need some hundred. */
+const MOST_ROWS = 20_000;
+const OVERRUN = `it did not end within ${MOST_ROWS.toLocaleString("en")} rows of its journal: something in it repeats for ever`;
 const USUAL: Latency = { medianMs: 200 };
 
 /** Plays cases, one after the other: machines are made once. */
@@ -144,7 +147,18 @@ export class Stage {
     const { journal = memoryJournal(), listener, crash, performing = () => undefined, inspect } = how;
     this.#setWorld(played, performing);
     const latency = (effect: SimulatedEffect, random: () => number) => this.#latencyOf(effect, random, actor.getSnapshot());
-    const host = simulatedHost({ seed: played.seed, journal, startAt: START, latency, ...(crash && { crash }) });
+    let rowsLeft = MOST_ROWS;
+    const isOver = ({ when, rows: appended }: CrashPoint): boolean => {
+      if (when === "before") rowsLeft -= appended.length;
+      return rowsLeft < 0;
+    };
+    const host = simulatedHost({
+      seed: played.seed,
+      journal,
+      startAt: START,
+      latency,
+      crash: (point) => isOver(point) || (crash?.(point) ?? false),
+    });
     const input = this.inputOf(played);
     const versions = this.versionsOf(input);
     const actor = createActor(this.machine, host.attach({ input, versions, ...(inspect && { inspect }) }));
@@ -170,6 +184,7 @@ export class Stage {
       end = await host.run();
     }
     if (this.#fault) throw this.#fault.error;
+    if (rowsLeft < 0) end = { kind: "error", error: new Error(OVERRUN) };
     const snapshot = actor.getSnapshot();
     const { acts } = this.ports;
     let rows: readonly Row[] | undefined;

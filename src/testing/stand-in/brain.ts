@@ -1,4 +1,6 @@
 // What thinks behind the stand-in: a function from a request to an answer, and the scripted one that tests use most.
+import { z } from "zod";
+import { checkGiven, listOf } from "../check/given.ts";
 import type { Json } from "../../core/json.ts";
 import type { Fault } from "./faults.ts";
 import { blocksOf, type MessagesRequest, type RequestBlock, type StopReason, type Usage } from "./wire.ts";
@@ -51,6 +53,11 @@ export class UnexpectedRequest extends Error {
   override readonly name = "UnexpectedRequest";
 }
 
+const RULES = listOf(
+  z.looseObject({ answer: z.unknown().nonoptional("say what is answered") }, "give { when, answer }"),
+  "rules { when, answer }",
+);
+
 /**
  * A brain that follows rules; the first that matches answers. A request that none matches goes to `otherwise`; without it
  * it fails loudly.
@@ -63,6 +70,7 @@ export class UnexpectedRequest extends Error {
  * ```
  */
 export function scriptedBrain(rules: readonly ScriptRule[], otherwise?: Brain): Brain {
+  checkGiven("scriptedBrain: rules", RULES, rules);
   const lines = rules.map(({ when, answer }) => ({ when, answer, used: 0 }));
   return (request, context) => {
     for (const line of lines) {

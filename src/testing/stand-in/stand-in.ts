@@ -4,6 +4,8 @@
 //   S2  Nothing outlives `close()`: sockets are destroyed, waits end, timers are taken back.
 //   S3  No key is ever kept.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { z } from "zod";
+import { aBoolean, aFunction, checkGiven, count, listOf, number, optionsOf } from "../check/given.ts";
 import { idOf } from "./answer.ts";
 import type { Brain } from "./brain.ts";
 import { loadSchemas } from "./checks/schemas.ts";
@@ -59,8 +61,30 @@ export interface StandIn extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const OPTIONS = optionsOf({
+  brain: aFunction("a brain, such as scriptedBrain(rules)"),
+  faults: z.custom(
+    (given) => given === undefined || typeof given === "function" || Array.isArray(given),
+    "give a function, or a list of faults",
+  ),
+  rules: z.strictObject({ schema: aBoolean, history: aBoolean, parameters: aBoolean, binding: aBoolean }).partial().optional(),
+  seed: count(0).optional(),
+  latency: optionsOf({ firstByteMs: number(0, 1e9), perTokenMs: number(0, 1e9) })
+    .partial()
+    .optional(),
+  port: count(0, 65_535).optional(),
+  apiKeys: listOf(z.string(), "keys").optional(),
+  models: listOf(z.string(), "models").optional(),
+  limits: z.looseObject({}).optional(),
+  pings: aBoolean.optional(),
+  keepBodies: aBoolean.optional(),
+  clock: z.looseObject({}).optional(),
+  onMoment: aFunction("a function that is told of moments").optional(),
+});
+
 /**
- * Starts a stand-in on the loopback interface. Rejects when the port is taken.
+ * Starts a stand-in on the loopback interface. Rejects with QuatrainError "BadOption" for bad options, and when the port
+ * is taken.
  *
  * ```ts
  * const server = await standIn({ brain: scriptedBrain([{ answer: { content: ["hello"] } }]) });
@@ -68,6 +92,7 @@ export interface StandIn extends AsyncDisposable {
  * ```
  */
 export async function standIn(options: StandInOptions): Promise<StandIn> {
+  checkGiven("standIn", OPTIONS, options);
   const log = new StandInLog();
   const clock = options.clock ?? systemClock;
   const service = new Service({

@@ -1,6 +1,8 @@
 // Every shape that a plan of a few tasks can have: all acyclic graphs, each once, however its tasks are numbered.
+import { z } from "zod";
 import { taskIdAt } from "../../../core/ids.ts";
 import type { Plan, Task } from "../../../protocol/plan.ts";
+import { checkGiven, count, optionsOf } from "../../check/given.ts";
 
 /** Six tasks have 5,984 shapes, seven 243,668. */
 const MOST_TASKS = 6;
@@ -13,13 +15,16 @@ export interface PlanShapesOptions {
   readonly worker: string;
 }
 
+const OPTIONS = optionsOf({ tasks: count(1, MOST_TASKS), worker: z.string("name a worker") });
+
 /**
  * All plans of that many tasks up to isomorphism, by hard dependencies: 1, 2, 6, 31, 302 or 5,984 of them (OEIS A003087).
- * The first has no dependencies, the last has all. Throws RangeError for other numbers of tasks.
+ * The first has no dependencies, the last has all. Throws QuatrainError "BadOption" for other
+ * numbers of tasks.
  */
-export function planShapes({ tasks, worker }: PlanShapesOptions): readonly Plan[] {
-  if (!Number.isInteger(tasks) || tasks < 1 || tasks > MOST_TASKS)
-    throw new RangeError(`planShapes makes plans of 1 to ${MOST_TASKS} tasks, not of ${tasks}.`);
+export function planShapes(options: PlanShapesOptions): readonly Plan[] {
+  checkGiven("planShapes", OPTIONS, options);
+  const { tasks, worker } = options;
   const orders = permutations(tasks);
   const pairs = Array.from({ length: tasks }, (_, to) => Array.from({ length: to }, (_each, from) => ({ from, to }))).flat();
   const seen = new Set<number>();
@@ -44,15 +49,15 @@ interface Edge {
 const codeOf = (edges: readonly Edge[], order: readonly number[]): number =>
   edges.reduce((sum, { from, to }) => sum + 2 ** ((order[from] ?? 0) * order.length + (order[to] ?? 0)), 0);
 
-function permutations(count: number): readonly (readonly number[])[] {
-  if (count === 0) return [[]];
-  return permutations(count - 1).flatMap((rest) =>
-    Array.from({ length: count }, (_, at) => [...rest.slice(0, at), count - 1, ...rest.slice(at)]),
+function permutations(size: number): readonly (readonly number[])[] {
+  if (size === 0) return [[]];
+  return permutations(size - 1).flatMap((rest) =>
+    Array.from({ length: size }, (_, at) => [...rest.slice(0, at), size - 1, ...rest.slice(at)]),
   );
 }
 
-function planOf(count: number, worker: string, edges: readonly Edge[]): Plan {
-  const tasks = Array.from({ length: count }, (_, at): Task => {
+function planOf(size: number, worker: string, edges: readonly Edge[]): Plan {
+  const tasks = Array.from({ length: size }, (_, at): Task => {
     const dependencies = edges.flatMap(({ from, to }) => (to === at ? [{ task: taskIdAt(from), kind: "hard" as const }] : []));
     const empty = { input: null, files: [], constraints: [], outputFormat: "", writes: [], acceptance: [] };
     const id = taskIdAt(at);

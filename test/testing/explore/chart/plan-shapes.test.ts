@@ -31,6 +31,6 @@ describe("planShapes", () => {
   });
 
   it.each([0, 7, 1.5])("refuses %d tasks", (tasks) => {
-    expect(() => planShapes({ tasks, worker: "backend" })).toThrow(RangeError);
+    expect(() => planShapes({ tasks, worker: "backend" })).toThrow(/planShapes: tasks is .*; give a whole number from 1 to 6/);
   });
 });
