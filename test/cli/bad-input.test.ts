@@ -86,7 +86,11 @@ describe("what is refused before anything starts", () => {
     ["a row that is none", ["show", "r-none", "--at"], /option '--at <row>' argument missing/],
     ["an unknown run to continue", ["continue", "r-none", "more"], /There is no run "r-none"/],
     ["an unknown run to export", ["export", "r-none"], /There is no run "r-none"/],
-    ["a file to import that is not there", ["import", "none.ndjson"], /no such file .* Name a file that can be used/],
+    [
+      "a file to import that is not there",
+      ["import", "none.ndjson"],
+      /none.ndjson can't be used: there is no such file\. Name a file that can be used/,
+    ],
   ])("%s", async (_name, argv, message) => {
     const { code, stdout, stderr } = await ended(argv, { directory });
     expect(stderr).toMatch(message);

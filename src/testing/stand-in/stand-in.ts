@@ -63,10 +63,9 @@ export interface StandIn extends AsyncDisposable {
 
 const OPTIONS = optionsOf({
   brain: aFunction("a brain, such as scriptedBrain(rules)"),
-  faults: z.custom(
-    (given) => given === undefined || typeof given === "function" || Array.isArray(given),
-    "give a function, or a list of faults",
-  ),
+  faults: z
+    .custom((given) => typeof given === "function" || Array.isArray(given), "give a function, or a list of faults")
+    .optional(),
   rules: z.strictObject({ schema: aBoolean, history: aBoolean, parameters: aBoolean, binding: aBoolean }).partial().optional(),
   seed: count(0).optional(),
   latency: optionsOf({ firstByteMs: number(0, 1e9), perTokenMs: number(0, 1e9) })
