@@ -26,7 +26,7 @@ const keyOf = ({ file, code, mutation }) => `${file} | ${code} | ${mutation}`;
 
 await prove({
   name: "mutation",
-  promise: "Of the small mistakes in the queue, the machines and the host, the tests see nine in ten.",
+  promise: "Small mistakes in the queue, the machines and the host that a draw makes are seen by a test, or have their reason.",
   // How long the tests take decides which are asked first.
   varies: true,
   sizes: { mutants: { full: 300, quick: 15 }, judges: { full: 2, quick: 2 } },

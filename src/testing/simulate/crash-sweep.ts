@@ -99,6 +99,9 @@ interface Rules {
   readonly inspects: boolean;
 }
 
+/** The stop of a promise that is broken without any. */
+const UNDISTURBED = -1;
+
 class Sweep {
   readonly #stage: Stage;
   readonly #rules: Rules;
@@ -133,8 +136,12 @@ class Sweep {
 
   async sweep(played: SimulatedCase): Promise<void> {
     this.#cases++;
-    const undisturbed = await this.#stage.play(played, this.#inspect);
+    const auditor = new Auditor(this.#rules.invariants);
+    const undisturbed = await this.#stage.play(played, { listener: auditor, ...this.#inspect });
     for (const event of undisturbed.events) this.#coverage.add(event);
+    // A run that breaks by itself has no moments to be stopped at: that must not look like success.
+    for (const broken of auditor.verdict(undisturbed))
+      this.#note(broken, { stop: UNDISTURBED, moment: "never", run: undisturbed });
     const expected = stableStringify(this.#essenceOf(undisturbed));
     for (let stop = 0; await this.#stopAt(played, stop, expected); stop++) {
       if (stop + 1 < this.#rules.mostStops) continue;
@@ -180,7 +187,8 @@ class Sweep {
   ): void {
     const { stop, moment, run } = at;
     if (this.#violations.some((known) => known.invariant === invariant && known.case === run.case)) return;
-    const script = `stopped ${moment}, and taken up again\n${scriptOf(run)}`;
+    const how = stop === UNDISTURBED ? "without a stop" : `stopped ${moment}, and taken up again`;
+    const script = `${how}\n${scriptOf(run)}`;
     this.#violations.push({ seed: run.case.seed, invariant, message, script, case: run.case, stop, moment });
   }
 }

@@ -1,5 +1,5 @@
 // What crashSweep is for: a worker or a machine that does not survive a crash is found, with the moment of the crash.
-import { setup } from "xstate";
+import { fromPromise, setup } from "xstate";
 import { describe, expect, it } from "vitest";
 import { effect } from "quatrain/host";
 import { crashSweep, type SimulatedCase } from "quatrain/testing";
@@ -74,6 +74,24 @@ describe("crashSweep", () => {
     expect(times).toBeLessThan(report.stops + 2);
     const alike = await crashSweep({ workers: [careful], cases: [caseOf(own)], result: ({ outcome }) => outcome });
     expect(alike.violations).toEqual([]);
+  });
+
+  it("tells of a run that breaks without any stop: with no moments to stop at it would look like success", async () => {
+    const foreign = defineWorker({
+      name: "own",
+      description: "does its work behind the host's back",
+      machine: setup({ actors: { work: fromPromise(() => Promise.resolve("made")) } }).createMachine({
+        id: "own",
+        initial: "working",
+        states: { working: { invoke: { id: "work", src: "work", onDone: "over" } }, over: { type: "final" } },
+        output: { ok: true, output: "made" },
+      }),
+    });
+    const { violations } = await crashSweep({ workers: [foreign], cases: [caseOf(own)] });
+    const [broken] = violations.filter(({ stop }) => stop === -1);
+    expect(broken).toMatchObject({ invariant: "everyRunEnds", moment: "never" });
+    expect(broken?.message).toContain("asynchronous work that is not journaled");
+    expect(broken?.script).toMatch(/^without a stop\n/);
   });
 
   it("finds a machine that decides by something outside of it", async () => {
