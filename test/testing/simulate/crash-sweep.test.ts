@@ -88,7 +88,7 @@ describe("crashSweep", () => {
       }),
     });
     const { violations } = await crashSweep({ workers: [foreign], cases: [caseOf(own)] });
-    const [broken] = violations.filter(({ stop }) => stop === -1);
+    const broken = violations.find(({ stop }) => stop === -1);
     expect(broken).toMatchObject({ invariant: "everyRunEnds", moment: "never" });
     expect(broken?.message).toContain("asynchronous work that is not journaled");
     expect(broken?.script).toMatch(/^without a stop\n/);
