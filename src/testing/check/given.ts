@@ -29,7 +29,9 @@ function sentenceOf(issue: z.core.$ZodIssue, { who, given, fields }: Given): str
     const place = where === "" ? "" : ` in ${where}`;
     return `${who}: there is no "${name}"${place}; ${near === undefined ? "leave it out." : `did you mean "${near}"?`}`;
   }
-  return `${who}: ${where === "" ? "what is given" : where} is ${shown(valueAt(given, issue.path))}; ${issue.message}.`;
+  const value = valueAt(given, issue.path);
+  const isLeftOut = value === undefined && issue.message.startsWith("Invalid input");
+  return `${who}: ${where === "" ? "what is given" : where} is ${shown(value)}; ${isLeftOut ? "it can't be left out" : issue.message}.`;
 }
 
 function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
