@@ -11,6 +11,7 @@ import {
   echoBrain,
   exploreHost,
   exploreRun,
+  planShapes,
   lintMachine,
   parseCassette,
   pathsOf,
@@ -205,7 +206,9 @@ describe("a machine that never comes to rest", () => {
 it.each([
   ["scripts", () => scriptedModel(5 as never), "scriptedModel: what is given is 5; give scripts by name"],
   ["a port", () => standIn({ brain: echoBrain(), port: 70_000 }), "standIn: port is 70000; give a whole number from 0 to 65535"],
-  ["a brain", () => standIn({} as never), "standIn: brain is missing; it can't be left out"],
+  ["a brain", () => standIn({} as never), "standIn: brain is missing; give a brain"],
+  ["rules", () => standIn({ brain: echoBrain(), limits: 5 } as never), "standIn: limits is 5"],
+  ["a worker", () => planShapes({ tasks: 2 } as never), "planShapes: worker is missing; it can't be left out"],
   ["a share", () => randomFaults({ share: 2 }), "randomFaults: share is 2; give a number from 0 to 1"],
   ["rules", () => scriptedBrain([{}] as never), "rules: 0.answer is missing; say what is answered"],
   ["half a policy", () => policyRowsOf({ attempts: 1 } as never), "policyRowsOf: table is missing; give a whole policy"],
